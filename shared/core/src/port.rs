@@ -1,0 +1,10 @@
+//! What the use cases need from the outside. Each port states the guarantee that its
+//! adapters give and that everything above may rely on; nothing above asks which one it has.
+
+pub mod cancel;
+pub mod error;
+pub mod queue;
+pub mod store;
+pub mod stream;
+
+pub use error::{ErrorKind, PortError};

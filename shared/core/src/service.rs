@@ -1,0 +1,1 @@
+//! Use cases that are the same whichever adapter is behind a port.

@@ -1,0 +1,32 @@
+//! What the end-to-end tests stand on: a fake LLM upstream, the real binaries as child processes,
+//! a client that sees every byte, and the fold that `useChat` does.
+//!
+//! Nothing here sleeps to "be sure": tests wait for events, and every wait has a deadline that
+//! panics with what was seen so far.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "test support fails loudly, and a test may ignore what it asked for"
+)]
+
+pub mod client;
+pub mod copilot;
+pub mod deadline;
+pub mod fold;
+pub mod llm;
+pub mod partial_json;
+pub mod port;
+pub mod postgres;
+pub mod postgres_server;
+pub mod sse;
+pub mod stack;
+
+pub use client::{Answer, BodyEnd, Call, Client, Event, EventStream, Problem, Transcript, Turn};
+pub use copilot::Copilot;
+pub use fold::{Fold, FoldError, UiMessage};
+pub use llm::{ChatRequest, FakeUpstream, Gate, Reply, calls, chunks, status, text};
+pub use stack::TestStack;
