@@ -9,6 +9,7 @@ pub mod id;
 pub mod ledger;
 pub mod message;
 pub mod outline;
+pub mod pen;
 pub mod port;
 pub mod position;
 pub mod service;

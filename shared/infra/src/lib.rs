@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Adapters of the ports of `copilot-core`: in-process and SQL.
+//!
+//! The only crate that knows a database or a broker. Adapters know nothing of each other;
+//! `copilot-runtime` picks one for each seam, once, at start.
+
+pub mod db;
+pub mod in_process;

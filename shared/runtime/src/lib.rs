@@ -1,1 +1,5 @@
-//! Placeholder.
+//! What every program of Copilot needs before it can do anything: settings, logs, an orderly life and end.
+
+pub mod lifecycle;
+pub mod settings;
+pub mod telemetry;

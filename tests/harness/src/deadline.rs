@@ -11,10 +11,8 @@ pub async fn within<T>(
     what: impl Fn() -> String,
     future: impl Future<Output = T>,
 ) -> T {
-    match tokio::time::timeout(limit, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {limit:?} in vain: {}", what()),
-    }
+    let waited = tokio::time::timeout(limit, future).await;
+    waited.unwrap_or_else(|_| panic!("waited {limit:?} in vain: {}", what()))
 }
 
 /// Ask `ready` every few milliseconds until it says yes, or panic with `what` after `limit`.

@@ -4,7 +4,6 @@
 //! Nothing here sleeps to "be sure": tests wait for events, and every wait has a deadline that
 //! panics with what was seen so far.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,

@@ -79,7 +79,10 @@ impl SseParser {
             }
             self.at_start = AtStart::No;
         }
-        let end = self.buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+        let end = self
+            .buffer
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))?;
         self.after_cr = self.buffer[end] == b'\r';
         let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
         line.pop();

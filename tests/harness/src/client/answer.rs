@@ -43,7 +43,8 @@ impl Answer {
     /// The error body, with all that the contract asks of it checked.
     pub fn problem(&self) -> Problem {
         assert_eq!(
-            self.header("content-type").map(|kind| kind.split(';').next().unwrap_or_default()),
+            self.header("content-type")
+                .map(|kind| kind.split(';').next().unwrap_or_default()),
             Some("application/problem+json"),
             "{} {}",
             self.status,
@@ -88,7 +89,10 @@ pub struct Problem {
 impl Problem {
     /// The names of the wrong fields.
     pub fn fields(&self) -> Vec<&str> {
-        self.errors.iter().map(|error| error.field.as_str()).collect()
+        self.errors
+            .iter()
+            .map(|error| error.field.as_str())
+            .collect()
     }
 }
 

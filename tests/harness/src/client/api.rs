@@ -55,28 +55,32 @@ impl Client {
     }
 
     /// Any request; `path` begins with `/`.
-    pub fn call(&self, method: Method, path: &str) -> Call {
-        let mut builder = self.http.request(method.clone(), format!("{}{path}", self.base));
+    pub fn call(&self, method: &Method, path: &str) -> Call {
+        let url = format!("{}{path}", self.base);
+        let mut builder = self.http.request(method.clone(), url);
         if let Some(token) = &self.token {
             builder = builder.bearer_auth(token);
         }
-        Call::new(builder, &method, path)
+        Call::new(builder, method, path)
     }
 
     /// `GET` any path.
     pub fn get(&self, path: &str) -> Call {
-        self.call(Method::GET, path)
+        self.call(&Method::GET, path)
     }
 
     /// `POST` any path.
     pub fn post(&self, path: &str) -> Call {
-        self.call(Method::POST, path)
+        self.call(&Method::POST, path)
     }
 
     /// A new session's id.
     pub async fn create_session(&self) -> String {
         let created = self.post("/api/chat/sessions").ok().await;
-        created["id"].as_str().expect("the new session's id").to_owned()
+        created["id"]
+            .as_str()
+            .expect("the new session's id")
+            .to_owned()
     }
 
     /// `GET /sessions`.
@@ -91,13 +95,13 @@ impl Client {
 
     /// `DELETE /sessions/{id}`.
     pub fn delete_session(&self, session: &str) -> Call {
-        self.call(Method::DELETE, &format!("/api/chat/sessions/{session}"))
+        self.call(&Method::DELETE, &format!("/api/chat/sessions/{session}"))
     }
 
     /// `PATCH /sessions/{id}/title`.
     pub fn rename(&self, session: &str, title: &str) -> Call {
         let path = format!("/api/chat/sessions/{session}/title");
-        self.call(Method::PATCH, &path).field("title", title)
+        self.call(&Method::PATCH, &path).field("title", title)
     }
 
     /// `POST /sessions/{id}/stream`.

@@ -129,8 +129,17 @@ impl Call {
     pub async fn ok(self) -> Value {
         let name = self.name.clone();
         let answer = self.answer().await;
-        assert!(answer.status.is_success(), "{name}: {} {}", answer.status, answer.text());
-        if answer.body.is_empty() { Value::Null } else { answer.json() }
+        assert!(
+            answer.status.is_success(),
+            "{name}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        if answer.body.is_empty() {
+            Value::Null
+        } else {
+            answer.json()
+        }
     }
 
     /// Send, and expect an error with this status, its body in due form.
@@ -152,12 +161,20 @@ impl Call {
 
     /// Send, and give the response as soon as its headers are there.
     pub async fn send(self) -> Response {
-        let Self { builder, name, fields } = self;
+        let Self {
+            builder,
+            name,
+            fields,
+        } = self;
         let builder = match fields {
             Some(fields) => builder.json(&fields),
             None => builder,
         };
-        let sent = within(DEADLINE, || format!("the head of the answer to {name}"), builder.send());
+        let sent = within(
+            DEADLINE,
+            || format!("the head of the answer to {name}"),
+            builder.send(),
+        );
         sent.await
             .unwrap_or_else(|error| panic!("{name} failed: {error:?}"))
     }

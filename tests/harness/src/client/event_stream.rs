@@ -63,7 +63,8 @@ impl EventStream {
         }
     }
 
-    /// Wait at most so long for each next item.
+    /// Wait at most so long for each next item, and for what [`until`](Self::until) and
+    /// [`to_end`](Self::to_end) wait for.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -72,12 +73,16 @@ impl EventStream {
 
     /// Send the request, if that has not happened, and expect the head of an event stream.
     pub async fn connect(&mut self) {
-        let Connection::Unsent(call) = &mut self.connection else { return };
+        let Connection::Unsent(call) = &mut self.connection else {
+            return;
+        };
         let call = call.take().expect("a call is sent once");
         self.seen.sent_at = Some(Instant::now());
         let response = call.send().await;
         let (status, headers) = (response.status(), response.headers().clone());
-        let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
+        let kind = headers
+            .get("content-type")
+            .and_then(|kind| kind.to_str().ok());
         let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
         if status != StatusCode::OK || !is_stream {
             let body = response.text().await;
@@ -138,7 +143,9 @@ impl EventStream {
 
     /// Read until an event fits, and give that one; panics if the body ends before.
     pub async fn until(&mut self, fits: impl Fn(&Event) -> bool) -> Event {
+        let begun = Instant::now();
         loop {
+            self.expect_in_time(begun);
             match self.next_event().await {
                 Some(event) if fits(&event) => return event,
                 Some(_) => {}
@@ -160,7 +167,10 @@ impl EventStream {
 
     /// Read to the end of the body, however it ends.
     pub async fn to_end(&mut self) -> Transcript {
-        while !matches!(self.next_item().await, Item::End(_)) {}
+        let begun = Instant::now();
+        while !matches!(self.next_item().await, Item::End(_)) {
+            self.expect_in_time(begun);
+        }
         self.seen.clone()
     }
 
@@ -170,6 +180,15 @@ impl EventStream {
         let transcript = self.to_end().await;
         transcript.assert_finished();
         transcript
+    }
+
+    /// Heartbeats alone must not keep a test alive.
+    fn expect_in_time(&self, begun: Instant) {
+        let (name, limit, seen) = (&self.name, self.deadline, &self.seen);
+        assert!(
+            begun.elapsed() <= limit,
+            "{name}: not within {limit:?}: {seen:?}"
+        );
     }
 
     async fn read_item(&mut self) -> Item {
@@ -209,7 +228,11 @@ fn to_item(item: SseItem) -> Option<Item> {
         SseItem::Event(event) => {
             let json: Value = serde_json::from_str(&event.data)
                 .unwrap_or_else(|error| panic!("no JSON ({error}): {:?}", event.data));
-            assert!(json["type"].is_string(), "an event without a type: {:?}", event.data);
+            assert!(
+                json["type"].is_string(),
+                "an event without a type: {:?}",
+                event.data
+            );
             Some(Item::Event(Event {
                 cursor: event.id,
                 json,

@@ -6,6 +6,8 @@ mod api;
 mod call;
 mod event;
 mod event_stream;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod turn;
 

@@ -46,17 +46,26 @@ impl Transcript {
 
     /// The types of the events, in order.
     pub fn kinds(&self) -> Kinds {
-        Kinds(self.events.iter().map(|event| event.kind().to_owned()).collect())
+        Kinds(
+            self.events
+                .iter()
+                .map(|event| event.kind().to_owned())
+                .collect(),
+        )
     }
 
     /// The text of all `text-delta`s.
     pub fn text(&self) -> String {
-        self.of("text-delta").map(|event| event.str("delta")).collect()
+        self.of("text-delta")
+            .map(|event| event.str("delta"))
+            .collect()
     }
 
     /// The text of all `reasoning-delta`s.
     pub fn reasoning(&self) -> String {
-        self.of("reasoning-delta").map(|event| event.str("delta")).collect()
+        self.of("reasoning-delta")
+            .map(|event| event.str("delta"))
+            .collect()
     }
 
     /// The events of one type.
@@ -66,23 +75,33 @@ impl Transcript {
 
     /// The first event of one type; panics if there is none.
     pub fn first(&self, kind: &str) -> &Event {
-        self.of(kind).next().unwrap_or_else(|| panic!("no {kind} in {:?}", self.kinds()))
+        let mut events = self.events.iter();
+        events
+            .find(|event| event.is(kind))
+            .unwrap_or_else(|| panic!("no {kind} in {:?}", self.kinds()))
     }
 
     /// The turn that `start` names.
     pub fn turn_id(&self) -> &str {
         let start = self.first("start");
-        start.json["messageMetadata"]["turnId"].as_str().expect("a turn id in start")
+        start.json["messageMetadata"]["turnId"]
+            .as_str()
+            .expect("a turn id in start")
     }
 
     /// The code of `data-error`, if one came.
     pub fn error_code(&self) -> Option<&str> {
-        self.of("data-error").next().map(|event| event.json["data"]["code"].as_str().expect("a code"))
+        self.of("data-error")
+            .next()
+            .map(|event| event.json["data"]["code"].as_str().expect("a code"))
     }
 
     /// The cursor of the last event that had one.
     pub fn last_cursor(&self) -> Option<&str> {
-        self.events.iter().rev().find_map(|event| event.cursor.as_deref())
+        self.events
+            .iter()
+            .rev()
+            .find_map(|event| event.cursor.as_deref())
     }
 
     /// From the request to the first event of this type.

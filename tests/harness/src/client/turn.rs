@@ -27,17 +27,24 @@ impl Turn {
 
     /// Its events from the beginning, however far it is.
     pub fn events(&self) -> EventStream {
-        self.client.replay(&self.session_id, &self.id, None).events()
+        self.client
+            .replay(&self.session_id, &self.id, None)
+            .events()
     }
 
     /// Its events after a cursor.
     pub fn events_after(&self, cursor: &str) -> EventStream {
-        self.client.replay(&self.session_id, &self.id, Some(cursor)).events()
+        self.client
+            .replay(&self.session_id, &self.id, Some(cursor))
+            .events()
     }
 
     /// Cancel it, and give the answer's body.
     pub async fn cancel(&self) -> Value {
-        self.client.cancel(&self.session_id, Some(&self.id)).ok().await
+        self.client
+            .cancel(&self.session_id, Some(&self.id))
+            .ok()
+            .await
     }
 
     /// Its row, as the API tells it.

@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    fn request(messages: Value) -> ChatRequest {
+    fn request(messages: &Value) -> ChatRequest {
         ChatRequest {
             number: 0,
             headers: HeaderMap::new(),
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_last_user_text_joins_the_run_of_user_messages_and_counts_steps() {
-        let asked = request(json!([
+        let asked = request(&json!([
             {"role": "system", "content": "s"},
             {"role": "user", "content": "old"},
             {"role": "assistant", "content": "answer"},

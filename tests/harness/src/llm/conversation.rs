@@ -19,7 +19,11 @@ impl Conversations {
     /// Remember `request`; a sentence if it offers other tools, or in another order, than the
     /// former request of its conversation. Requests without tools (titles) are passed by.
     pub(super) fn check(&mut self, request: &ChatRequest) -> Option<String> {
-        let tools: Vec<String> = request.tool_names().iter().map(ToString::to_string).collect();
+        let tools: Vec<String> = request
+            .tool_names()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         if tools.is_empty() {
             return None;
         }
@@ -34,7 +38,10 @@ impl Conversations {
             return None;
         };
         let change = (former.tools != tools).then(|| {
-            format!("the tools changed within a conversation: {:?} → {tools:?}", former.tools)
+            format!(
+                "the tools changed within a conversation: {:?} → {tools:?}",
+                former.tools
+            )
         });
         *former = Seen { messages, tools };
         change
@@ -55,7 +62,11 @@ mod tests {
 
     fn request(messages: &[&str], tools: &[&str]) -> ChatRequest {
         let mut all = vec![json!({"role": "system", "content": "s"})];
-        all.extend(messages.iter().map(|text| json!({"role": "user", "content": text})));
+        all.extend(
+            messages
+                .iter()
+                .map(|text| json!({"role": "user", "content": text})),
+        );
         let offered: Vec<Value> = tools
             .iter()
             .map(|name| json!({"type": "function", "function": {"name": name}}))
@@ -73,8 +84,15 @@ mod tests {
 
         assert_eq!(conversations.check(&request(&["one"], &["a", "b"])), None);
         assert_eq!(conversations.check(&request(&["two"], &["b", "a"])), None);
-        assert_eq!(conversations.check(&request(&["one", "more"], &["a", "b"])), None);
-        assert!(conversations.check(&request(&["one", "more"], &["b", "a"])).is_some());
+        assert_eq!(
+            conversations.check(&request(&["one", "more"], &["a", "b"])),
+            None
+        );
+        assert!(
+            conversations
+                .check(&request(&["one", "more"], &["b", "a"]))
+                .is_some()
+        );
     }
 
     #[test]

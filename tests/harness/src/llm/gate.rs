@@ -41,11 +41,9 @@ impl Gate {
     /// Wait until `count` replies have come to the gate.
     pub async fn reached_by(&self, count: usize) {
         let mut state = self.state.subscribe();
-        within(
-            DEADLINE,
-            || format!("{count} replies at the gate"),
-            async { state.wait_for(|now| now.arrivals >= count).await.map(drop) },
-        )
+        within(DEADLINE, || format!("{count} replies at the gate"), async {
+            state.wait_for(|now| now.arrivals >= count).await.map(drop)
+        })
         .await
         .expect("the gate holds its own sender");
     }

@@ -89,7 +89,9 @@ impl History {
 
     fn check_result(&mut self, place: usize, message: &Value, found: &mut Vec<String>) {
         let Some(id) = message["tool_call_id"].as_str() else {
-            found.push(format!("message {place} is a tool message without a call id"));
+            found.push(format!(
+                "message {place} is a tool message without a call id"
+            ));
             return;
         };
         if let Some(at) = self.unanswered.iter().position(|waiting| waiting == id) {
@@ -160,12 +162,18 @@ mod tests {
     #[test]
     fn each_broken_rule_is_named() {
         let cases = [
-            (vec![user(), asks(&["a"])], "call a has no result before the end"),
+            (
+                vec![user(), asks(&["a"])],
+                "call a has no result before the end",
+            ),
             (
                 vec![user(), asks(&["a"]), user(), result("a")],
                 "call a has no result before message 3 (user)",
             ),
-            (vec![user(), result("a")], "message 2 answers a, which nobody called"),
+            (
+                vec![user(), result("a")],
+                "message 2 answers a, which nobody called",
+            ),
             (
                 vec![user(), asks(&["a"]), result("a"), result("a")],
                 "call a is answered twice (message 4)",
@@ -185,7 +193,10 @@ mod tests {
         ];
         for (messages, expected) in cases {
             let found = of(&messages);
-            assert!(found.iter().any(|one| one == expected), "{expected}: {found:?}");
+            assert!(
+                found.iter().any(|one| one == expected),
+                "{expected}: {found:?}"
+            );
         }
     }
 

@@ -10,6 +10,8 @@ mod invariants;
 mod reply;
 mod reply_body;
 mod server;
+#[cfg(test)]
+mod tests;
 mod upstream;
 mod wire;
 

@@ -212,12 +212,7 @@ impl Reply {
 
     /// A call with this id, and with these arguments even if they are no JSON.
     #[must_use]
-    pub fn raw_call(
-        mut self,
-        id: Option<&str>,
-        tool: impl Into<String>,
-        arguments: &str,
-    ) -> Self {
+    pub fn raw_call(mut self, id: Option<&str>, tool: impl Into<String>, arguments: &str) -> Self {
         let index = self.calls;
         self.calls += 1;
         self.deltas.push(Delta::CallStart {

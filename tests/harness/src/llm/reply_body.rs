@@ -21,13 +21,15 @@ pub(super) type ReplyBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// A body that is there at once.
 pub(super) fn full(bytes: Bytes) -> ReplyBody {
-    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+    Full::new(bytes)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync()
 }
 
 /// A body that acts out `steps`; `open` is told whether it came to the end.
 pub(super) fn steps(steps: Vec<Step>, open: OpenReply) -> ReplyBody {
     UnsyncBoxBody::new(Steps {
-        steps: steps.into_iter(),
+        rest: steps.into_iter(),
         waiting: None,
         breaks: false,
         open,
@@ -35,7 +37,7 @@ pub(super) fn steps(steps: Vec<Step>, open: OpenReply) -> ReplyBody {
 }
 
 struct Steps {
-    steps: std::vec::IntoIter<Step>,
+    rest: std::vec::IntoIter<Step>,
     waiting: Option<BoxFuture<'static, ()>>,
     breaks: bool,
     open: OpenReply,
@@ -58,7 +60,7 @@ impl Body for Steps {
                 self.open.complete();
                 return Poll::Ready(Some(Err(io::Error::other("the test breaks this reply"))));
             }
-            match self.steps.next() {
+            match self.rest.next() {
                 Some(Step::Send(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Some(Step::Do(mark)) => self.waiting = Some(act(mark)),
                 Some(Step::Hang) => self.waiting = Some(futures::future::pending().boxed()),

@@ -56,7 +56,10 @@ async fn answer(
     let path = parts.uri.path();
     if parts.method == Method::GET && path.ends_with("/models") {
         let models = json!({"object": "list", "data": [{"id": "fake", "object": "model"}]});
-        return Ok(json_response(StatusCode::OK, Bytes::from(models.to_string())));
+        return Ok(json_response(
+            StatusCode::OK,
+            Bytes::from(models.to_string()),
+        ));
     }
     if parts.method != Method::POST || !path.ends_with("/chat/completions") {
         shared.complain(format!("{} {path} is no route of the model", parts.method));

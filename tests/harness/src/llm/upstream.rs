@@ -48,11 +48,16 @@ impl FakeUpstream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .unwrap_or_else(|error| panic!("cannot listen on 127.0.0.1:{port}: {error}"));
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let shared = Arc::new(Shared::new(record));
+        let serving = serve(listener, Arc::clone(&shared));
         Self {
-            address: listener.local_addr().expect("a bound socket has an address"),
-            server: tokio::spawn(serve(listener, Arc::clone(&shared))),
+            address,
             shared,
+            #[expect(clippy::disallowed_methods, reason = "ended by drop, at once")]
+            server: tokio::spawn(serving),
         }
     }
 
@@ -105,7 +110,12 @@ impl FakeUpstream {
         within(
             DEADLINE,
             || format!("{count} requests; there were {}", self.requests().len()),
-            async { changes.wait_for(|open| open.started >= count).await.map(drop) },
+            async {
+                changes
+                    .wait_for(|open| open.started >= count)
+                    .await
+                    .map(drop)
+            },
         )
         .await
         .expect("the upstream holds the sender");
@@ -251,7 +261,8 @@ impl Seen {
         let changed = self.conversations.check(request);
         for sentence in broken.into_iter().chain(changed) {
             let number = request.number;
-            self.violations.push(format!("request {number}: {sentence}"));
+            self.violations
+                .push(format!("request {number}: {sentence}"));
         }
     }
 }

@@ -18,7 +18,10 @@ pub(super) enum Step {
 /// The stream's steps. All bytes are cut from one allocation.
 pub(super) fn stream(reply: &Reply, request: &ChatRequest) -> Vec<Step> {
     let mut writer = Writer::new(reply, request);
-    writer.delta(r#"{"role":"assistant","content":"","refusal":null}"#, "null");
+    writer.delta(
+        r#"{"role":"assistant","content":"","refusal":null}"#,
+        "null",
+    );
     let sent = reply.ending.sent_of(reply.deltas.len());
     for (place, delta) in reply.deltas.iter().take(sent).enumerate() {
         writer.marks(reply, place);
@@ -85,10 +88,22 @@ pub(super) fn whole(reply: &Reply, request: &ChatRequest) -> Bytes {
 /// The JSON body of an HTTP error, in OpenAI's words.
 pub(super) fn error(refusal: &Refusal) -> Bytes {
     let (kind, code, message) = match refusal.status {
-        401 => ("invalid_request_error", Some("invalid_api_key"), "Incorrect API key provided"),
-        429 => ("requests", Some("rate_limit_exceeded"), "Rate limit reached for requests"),
+        401 => (
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            "Incorrect API key provided",
+        ),
+        429 => (
+            "requests",
+            Some("rate_limit_exceeded"),
+            "Rate limit reached for requests",
+        ),
         400..=499 => ("invalid_request_error", None, "The request was refused"),
-        _ => ("server_error", None, "The server had an error while processing your request"),
+        _ => (
+            "server_error",
+            None,
+            "The server had an error while processing your request",
+        ),
     };
     let body = json!({"error": {
         "message": refusal.message.as_deref().unwrap_or(message),
@@ -111,12 +126,21 @@ fn call_id(given: Option<&str>, number: usize, index: usize) -> String {
 }
 
 fn finish_reason(reply: &Reply) -> &str {
-    let natural = if reply.calls > 0 { "tool_calls" } else { "stop" };
+    let natural = if reply.calls > 0 {
+        "tool_calls"
+    } else {
+        "stop"
+    };
     reply.finish_reason.as_deref().unwrap_or(natural)
 }
 
 fn usage(reply: &Reply) -> Value {
-    let Usage { input, output, cached, reasoning } = reply.usage.unwrap_or(Usage {
+    let Usage {
+        input,
+        output,
+        cached,
+        reasoning,
+    } = reply.usage.unwrap_or(Usage {
         input: 10,
         output: reply.deltas.len() as u64,
         cached: 0,
@@ -195,7 +219,8 @@ impl Writer {
         self.buffer.put_slice(self.head.as_bytes());
         self.buffer.put_slice(br#""choices":[{"index":0,"delta":"#);
         self.buffer.put_slice(delta.as_bytes());
-        self.buffer.put_slice(br#","logprobs":null,"finish_reason":"#);
+        self.buffer
+            .put_slice(br#","logprobs":null,"finish_reason":"#);
         self.buffer.put_slice(finish_reason.as_bytes());
         self.buffer.put_slice(self.tail.as_bytes());
         self.end_frame();

@@ -1,0 +1,226 @@
+//! Keeps the live stream at the heels of the journal: what gathers while one append is in
+//! flight goes in the next, neighbouring deltas merged.
+//!
+//! The stream is only a copy. When it is lost it is written again from the parts and from
+//! what is not durable yet; while its server is away the turn goes on without it.
+
+use crate::halt::{Halt, StopCause};
+use copilot_core::{
+    event::{Entry, merged},
+    port::{
+        PortError,
+        store::{Fence, Store, end_of},
+        stream::{Append, Appended, Begun, TurnStreams},
+    },
+    position::Position,
+};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::mpsc, time::Instant};
+
+/// Entries that the journal may be ahead of the stream before it waits.
+pub const BACKLOG: usize = 1024;
+/// Most entries in one append.
+const BATCH: usize = 512;
+/// Between two tries to reach a stream that is away.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long the end of a stream may take; readers get it from the parts then.
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the journal sends.
+#[derive(Debug)]
+pub enum Told {
+    /// Append this.
+    Entry(Entry),
+    /// The turn is committed as ended: end the stream.
+    Finish,
+}
+
+/// Entries of this attempt that are in no part yet.
+#[derive(Debug, Default)]
+pub struct Unsaved(Mutex<Vec<Entry>>);
+
+impl Unsaved {
+    /// Adds an entry, merged with the last one where they adjoin.
+    pub fn push(&self, entry: Entry) {
+        let mut entries = self.entries();
+        let rest = match entries.last_mut() {
+            Some(last) => last.absorb(entry),
+            None => Some(entry),
+        };
+        entries.extend(rest);
+    }
+
+    /// All of them, in order.
+    pub fn all(&self) -> Vec<Entry> {
+        self.entries().clone()
+    }
+
+    /// Forgets them: they are durable.
+    pub fn clear(&self) {
+        self.entries().clear();
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the stream stands, as far as this attempt knows.
+enum Standing {
+    /// At this position, and ours.
+    At(Position),
+    /// Unknown: it must be begun (again), but not before this instant.
+    Lost { not_before: Instant },
+}
+
+/// Writes one attempt's stream.
+pub struct Appender {
+    pub store: Arc<dyn Store>,
+    pub streams: Arc<dyn TurnStreams>,
+    pub fence: Fence,
+    pub halt: Arc<Halt>,
+    pub unsaved: Arc<Unsaved>,
+    pub told: mpsc::Receiver<Told>,
+    /// Opening and parts as they were at the claim, for the first begin.
+    pub parts: Option<Vec<Entry>>,
+}
+
+/// The stream is another's: this attempt is over.
+struct Fenced;
+
+impl Appender {
+    /// Appends until the journal is closed, or ended and written out.
+    pub async fn run(mut self) {
+        let mut standing = Standing::Lost { not_before: Instant::now() };
+        let mut told = Vec::new();
+        loop {
+            if self.catch_up(&mut standing).await.is_err() {
+                return self.halt.stop(StopCause::Fenced);
+            }
+            told.clear();
+            if !self.listen(&standing, &mut told).await {
+                return;
+            }
+            let finish = matches!(told.last(), Some(Told::Finish));
+            let entries = told.drain(..).filter_map(|told| match told {
+                Told::Entry(entry) => Some(entry),
+                Told::Finish => None,
+            });
+            let entries: Vec<Entry> = entries.collect();
+            if finish {
+                return self.finish(standing, entries).await;
+            }
+            if self.append(&mut standing, entries).await.is_err() {
+                return self.halt.stop(StopCause::Fenced);
+            }
+        }
+    }
+
+    /// Waits for more; while the stream is lost, not longer than until the next try. False:
+    /// the journal is closed.
+    async fn listen(&mut self, standing: &Standing, told: &mut Vec<Told>) -> bool {
+        match standing {
+            Standing::At(_) => self.told.recv_many(told, BATCH).await > 0,
+            Standing::Lost { not_before } => {
+                let waiting = tokio::time::timeout_at(*not_before, self.told.recv_many(told, BATCH)).await;
+                waiting.is_err() || !told.is_empty()
+            }
+        }
+    }
+
+    /// Begins a lost stream again, if it is time to try.
+    async fn catch_up(&mut self, standing: &mut Standing) -> Result<(), Fenced> {
+        if matches!(standing, Standing::Lost { not_before } if Instant::now() >= *not_before) {
+            *standing = match self.begin().await {
+                Ok(Some(position)) => Standing::At(position),
+                Ok(None) => return Err(Fenced),
+                Err(error) => {
+                    tracing::debug!(turn_id = %self.fence.key.turn_id, %error, "stream out of reach");
+                    lost()
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Fences the stream and writes what it lacks; none: it is another's.
+    async fn begin(&mut self) -> Result<Option<Position>, PortError> {
+        let position = match self.streams.begin(self.fence.key, self.fence.attempt).await? {
+            Begun::At { position, .. } => position,
+            Begun::Fenced => return Ok(None),
+        };
+        // Taken before the parts are read: what becomes durable in between is in the parts.
+        let unsaved = self.unsaved.all();
+        let parts = match self.parts.take() {
+            Some(parts) => parts,
+            None => match self.store.recorded(self.fence.key).await? {
+                Some(recorded) if recorded.turn.attempt == self.fence.attempt => recorded.parts,
+                _ => return Ok(None),
+            },
+        };
+        let durable = end_of(&parts);
+        let all = parts.into_iter().chain(unsaved.into_iter().filter(|entry| entry.position > durable));
+        let append = self.from(position, all);
+        let to = append.to();
+        match self.streams.append(self.fence.key, append).await? {
+            Appended::Done => Ok(Some(to)),
+            Appended::Fenced => Ok(None),
+            Appended::Lost => Err(PortError::unavailable("beginning a stream", "it was lost again")),
+        }
+    }
+
+    async fn append(&self, standing: &mut Standing, entries: Vec<Entry>) -> Result<(), Fenced> {
+        let Standing::At(at) = *standing else { return Ok(()) };
+        let append = self.from(at, entries);
+        if append.entries.is_empty() {
+            return Ok(());
+        }
+        let to = append.to();
+        *standing = match self.streams.append(self.fence.key, append).await {
+            Ok(Appended::Done) => Standing::At(to),
+            Ok(Appended::Fenced) => return Err(Fenced),
+            Ok(Appended::Lost) => Standing::Lost { not_before: Instant::now() },
+            Err(error) => {
+                tracing::debug!(turn_id = %self.fence.key.turn_id, %error, "append failed");
+                lost()
+            }
+        };
+        Ok(())
+    }
+
+    /// Ends the stream, in bounded time. Whoever else ends it first is right too.
+    async fn finish(mut self, mut standing: Standing, mut entries: Vec<Entry>) {
+        let deadline = Instant::now() + FINISH_LIMIT;
+        while Instant::now() < deadline {
+            if let Standing::At(at) = standing {
+                let append = self.from(at, std::mem::take(&mut entries));
+                match self.streams.finish(self.fence.key, append).await {
+                    Ok(Appended::Done | Appended::Fenced) => return,
+                    Ok(Appended::Lost) => standing = Standing::Lost { not_before: Instant::now() },
+                    Err(_) => standing = lost(),
+                }
+            }
+            if let Standing::Lost { not_before } = standing {
+                tokio::time::sleep_until(not_before).await;
+            }
+            if self.catch_up(&mut standing).await.is_err() {
+                return;
+            }
+        }
+        tracing::warn!(turn_id = %self.fence.key.turn_id, "stream left without its end, readers have the parts");
+    }
+
+    /// What of `entries` the stream lacks at `from`. They are sorted out one by one before
+    /// they are merged, so that no merged delta reaches across `from`.
+    fn from(&self, from: Position, entries: impl IntoIterator<Item = Entry>) -> Append {
+        let missing = merged(entries.into_iter().filter(|entry| entry.position > from));
+        Append { attempt: self.fence.attempt, from, entries: missing.into_iter().map(Arc::new).collect() }
+    }
+}
+
+fn lost() -> Standing {
+    Standing::Lost { not_before: Instant::now() + PAUSE }
+}

@@ -1,0 +1,95 @@
+//! What every part of the executor is given.
+
+use crate::{lease::LeaseClock, running::Running};
+use copilot_core::{
+    clock::Clock,
+    id::{IdSource, TurnId},
+    port::{
+        cancel::CancelBus,
+        queue::TurnQueue,
+        store::{ClaimRules, Lease, Store},
+        stream::TurnStreams,
+    },
+    service::closing::Closer,
+    turn::TurnKey,
+};
+use copilot_engine::engine::Engine;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio_util::task::TaskTracker;
+
+/// The executor's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ExecutorConfig {
+    /// Turns at a time.
+    pub concurrency: u16,
+    /// Between two heartbeats.
+    pub heartbeat: Duration,
+    /// How long the lease lasts.
+    pub lease: Lease,
+    /// How long running turns may go on after a soft stop.
+    pub drain_timeout: Duration,
+    /// What claims are checked against.
+    pub rules: ClaimRules,
+}
+
+/// The ports that the executor stands on.
+#[derive(Clone)]
+pub struct Ports {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The live streams.
+    pub streams: Arc<dyn TurnStreams>,
+    /// The queue of hints.
+    pub queue: Arc<dyn TurnQueue>,
+    /// The cancel bus.
+    pub cancels: Arc<dyn CancelBus>,
+    /// Where ids come from.
+    pub ids: Arc<dyn IdSource>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Everything, as handed around inside.
+pub struct Deps {
+    pub store: Arc<dyn Store>,
+    pub streams: Arc<dyn TurnStreams>,
+    pub queue: Arc<dyn TurnQueue>,
+    pub cancels: Arc<dyn CancelBus>,
+    pub ids: Arc<dyn IdSource>,
+    pub clock: Arc<dyn Clock>,
+    pub engine: Arc<Engine>,
+    pub config: ExecutorConfig,
+    pub running: Arc<Running>,
+    pub lease: Arc<LeaseClock>,
+    pub closer: Closer,
+    pub tasks: TaskTracker,
+    /// Turns whose stream ended too; their owner is cleared in batches.
+    pub finished: Mutex<Vec<TurnId>>,
+}
+
+impl Deps {
+    /// Publishes a hint; a lost one is found by the look.
+    pub async fn hint(&self, key: TurnKey) {
+        if let Err(error) = self.queue.publish(key).await {
+            tracing::debug!(turn_id = %key.turn_id, %error, "hint not published, the look will find it");
+        }
+    }
+
+    /// After a turn's end and its stream's: hints at the turn that may run now.
+    pub async fn ended(&self, key: TurnKey) {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(key.turn_id);
+        match self.store.next_waiting(key).await {
+            Ok(Some(next)) => self.hint(next).await,
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "next turn not found, the look will find it"),
+        }
+    }
+
+    /// Takes the turns whose owner is to be cleared.
+    pub fn take_finished(&self) -> Vec<TurnId> {
+        std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

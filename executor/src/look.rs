@@ -1,0 +1,151 @@
+//! The look: about once a second, what nobody else looks after.
+//!
+//! It finds turns whose hint was lost, ends what cannot end by itself, ends streams whose
+//! executor died too early, and purges what was deleted. No leader, no republishing.
+
+use crate::{
+    deps::Deps,
+    running::{Registration, Running},
+    turn_task,
+};
+use copilot_core::{
+    id::TurnId,
+    pen::Ending,
+    port::{
+        PortError,
+        store::{CloseCause, RaiseIf},
+    },
+    turn::{ErrorCode, Turn, TurnError, TurnKey},
+};
+use rand::RngExt;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Between two looks, before jitter.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// A hint younger than this may still be on its way.
+const HINT_GRACE: Duration = Duration::from_secs(2);
+/// How long an executor may take to carry a cancel out.
+const CANCEL_WAIT: Duration = Duration::from_secs(5);
+/// How long past its deadline an executor may take to end a turn by itself.
+const OVERDUE_GRACE: Duration = Duration::from_secs(5);
+/// Rows of a deleted session stay this long, so that late readers get its end.
+const PURGE_AGE: Duration = Duration::from_secs(60);
+/// Most turns closed, streams ended or sessions purged in one look.
+const LIMIT: u32 = 50;
+
+/// Looks until `stop`.
+pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
+    loop {
+        let pause = INTERVAL.mul_f64(rand::rng().random_range(0.8..1.2));
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+        if let Err(error) = look(&deps).await {
+            tracing::warn!(%error, source = %error.source, "look failed");
+        }
+    }
+}
+
+async fn look(deps: &Arc<Deps>) -> Result<(), PortError> {
+    claim_waiting(deps).await?;
+    close_what_nobody_ends(deps).await?;
+    finish_streams(deps).await?;
+    deps.streams.keep_alive(&deps.running.keys()).await?;
+    for session in deps.store.purge(PURGE_AGE, LIMIT).await? {
+        tracing::info!(session_id = %session, "deleted session purged");
+    }
+    Ok(())
+}
+
+async fn claim_waiting(deps: &Arc<Deps>) -> Result<(), PortError> {
+    let free = deps.running.free();
+    let Some(executor) = deps.lease.executor().filter(|_| free > 0) else { return Ok(()) };
+    let found = Found::new(&deps.running);
+    let rules = deps.config.rules;
+    let claimed = deps
+        .store
+        .claim_waiting(executor, free, HINT_GRACE, rules, &|key| found.register(key))
+        .await?;
+    for turn in claimed {
+        if let Some(registration) = found.take(turn.id) {
+            registration.claimed(turn.attempt);
+            spawn(deps, registration, turn);
+        }
+    }
+    Ok(())
+}
+
+fn spawn(deps: &Arc<Deps>, registration: Registration, turn: Turn) {
+    let task = Arc::clone(deps);
+    deps.tasks.spawn(async move { turn_task::run(&task, &registration, turn).await });
+}
+
+/// Turns that were found, registered before they are claimed. One that could not be
+/// registered and is claimed all the same is handed back by the heartbeat.
+struct Found<'a> {
+    running: &'a Arc<Running>,
+    registrations: Mutex<HashMap<TurnId, Registration>>,
+}
+
+impl<'a> Found<'a> {
+    fn new(running: &'a Arc<Running>) -> Self {
+        Self { running, registrations: Mutex::default() }
+    }
+
+    fn register(&self, key: TurnKey) {
+        if let Some(registration) = self.running.register(key) {
+            self.registrations().insert(key.turn_id, registration);
+        }
+    }
+
+    fn take(&self, turn: TurnId) -> Option<Registration> {
+        self.registrations().remove(&turn)
+    }
+
+    fn registrations(&self) -> MutexGuard<'_, HashMap<TurnId, Registration>> {
+        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
+    let max_attempts = deps.config.rules.max_attempts;
+    let closable = deps.store.closable(max_attempts, CANCEL_WAIT, OVERDUE_GRACE, LIMIT).await?;
+    for (key, cause) in closable {
+        let (when, ending) = match cause {
+            CloseCause::Cancelled => (RaiseIf::Cancelled, Ending::Cancelled),
+            CloseCause::AttemptsExhausted => {
+                (RaiseIf::AttemptsExhausted { max_attempts }, Ending::Failed(attempts_exhausted()))
+            }
+            CloseCause::Overdue => {
+                (RaiseIf::Overdue { grace: OVERDUE_GRACE }, Ending::Failed(turn_task::timed_out()))
+            }
+        };
+        let closed = deps.closer.close(key, when, &ending).await?;
+        tracing::info!(turn_id = %key.turn_id, ?cause, ?closed, "turn ended by the look");
+        deps.ended(key).await;
+    }
+    Ok(())
+}
+
+async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
+    let mut done = deps.take_finished();
+    for key in deps.store.unfinished_streams(LIMIT).await? {
+        if let Some(recorded) = deps.store.recorded(key).await? {
+            deps.closer.finish_stream(recorded).await;
+        }
+        done.push(key.turn_id);
+    }
+    if done.is_empty() { Ok(()) } else { deps.store.streams_finished(&done).await }
+}
+
+fn attempts_exhausted() -> TurnError {
+    TurnError::retryable(
+        ErrorCode::AttemptsExhausted,
+        "The answer was interrupted too often and was given up. Please try again.",
+    )
+}

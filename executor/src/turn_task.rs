@@ -1,0 +1,165 @@
+//! One attempt at one turn, from the claim to its end or hand-back.
+
+use crate::{
+    appender::Appender,
+    deps::Deps,
+    halt::{Halt, StopCause},
+    journal::{JournalParts, TurnJournal},
+    running::Registration,
+};
+use copilot_core::{
+    pen::Ending,
+    port::store::{Fence, Groundwork, HandBack},
+    turn::{ErrorCode, Turn, TurnError, TurnStatus},
+};
+use copilot_engine::turn_input::TurnInput;
+use futures::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// Runs a claimed turn. Whatever happens, it ends here with a committed end, a hand-back, or
+/// because the turn is somebody else's.
+pub async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
+    let key = turn.key();
+    let fence = Fence { key, attempt: turn.attempt };
+    let halt = registration.halt();
+    if turn.cancel_requested {
+        halt.stop(StopCause::Cancelled);
+    }
+    let claimed_at = Instant::now();
+    tracing::info!(
+        session_id = %key.session_id, turn_id = %key.turn_id, attempt = turn.attempt,
+        queued_ms = queued_ms(&turn), "turn claimed"
+    );
+    let outcome = AssertUnwindSafe(attempt(deps, halt, turn)).catch_unwind().await;
+    let why = match outcome {
+        Ok(Outcome::Ended(status)) => {
+            tracing::info!(
+                session_id = %key.session_id, turn_id = %key.turn_id, attempt = fence.attempt,
+                status = status.as_str(), total_ms = millis(claimed_at.elapsed()), "turn finished"
+            );
+            deps.ended(key).await;
+            return;
+        }
+        Ok(Outcome::NotOurs) => {
+            tracing::info!(turn_id = %key.turn_id, attempt = fence.attempt, "turn is another's, stopped");
+            return;
+        }
+        Ok(Outcome::GivenUp(why)) => why,
+        Err(_) => {
+            tracing::error!(turn_id = %key.turn_id, attempt = fence.attempt, "turn task panicked");
+            HandBack::Lost
+        }
+    };
+    hand_back(deps, fence, why).await;
+}
+
+enum Outcome {
+    Ended(TurnStatus),
+    NotOurs,
+    GivenUp(HandBack),
+}
+
+async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> Outcome {
+    let fence = Fence { key: turn.key(), attempt: turn.attempt };
+    let groundwork = match deps.store.groundwork(fence).await {
+        Ok(Some(groundwork)) => groundwork,
+        Ok(None) => return Outcome::NotOurs,
+        Err(error) => {
+            tracing::error!(turn_id = %turn.id, %error, source = %error.source, "claimed turn could not be read");
+            return Outcome::GivenUp(HandBack::Lost);
+        }
+    };
+    let parts = JournalParts {
+        store: Arc::clone(&deps.store),
+        ids: Arc::clone(&deps.ids),
+        lease: Arc::clone(&deps.lease),
+        halt: Arc::clone(halt),
+    };
+    let (journal, unsaved, told) = TurnJournal::open(parts, turn.clone(), &groundwork);
+    let appender = Appender {
+        store: Arc::clone(&deps.store),
+        streams: Arc::clone(&deps.streams),
+        fence,
+        halt: Arc::clone(halt),
+        unsaved,
+        told,
+        parts: Some(groundwork.parts.clone()),
+    };
+    // Side by side in one task: no hop between them, and neither outlives the other.
+    let (outcome, ()) = futures::join!(work(deps, halt, turn, groundwork, journal), appender.run());
+    outcome
+}
+
+async fn work(
+    deps: &Deps,
+    halt: &Arc<Halt>,
+    turn: Turn,
+    groundwork: Groundwork,
+    mut journal: TurnJournal,
+) -> Outcome {
+    let overdue = until_deadline(deps, &turn);
+    let Groundwork { history, unfinished, .. } = groundwork;
+    let input = TurnInput { turn, history, unfinished };
+    if halt.cause().is_none() {
+        let engine = deps.engine.run(&input, &mut journal, halt.token().clone());
+        tokio::pin!(engine);
+        tokio::select! {
+            _ = &mut engine => {}
+            () = tokio::time::sleep(overdue) => {
+                halt.stop(StopCause::Overdue);
+                // It returns at its next await; a commit in flight is not torn apart.
+                let _ = engine.await;
+            }
+        }
+    }
+    let outcome = conclude(halt, &mut journal).await;
+    journal.close().await;
+    outcome
+}
+
+/// What becomes of a turn whose engine has returned.
+async fn conclude(halt: &Halt, journal: &mut TurnJournal) -> Outcome {
+    if journal.ended().is_none() {
+        let ending = match halt.cause() {
+            Some(StopCause::Cancelled) => Ending::Cancelled,
+            Some(StopCause::Overdue) => Ending::Failed(timed_out()),
+            Some(StopCause::Fenced) => return Outcome::NotOurs,
+            Some(StopCause::Drained) => return Outcome::GivenUp(HandBack::InOrder),
+            None => return Outcome::GivenUp(HandBack::Lost),
+        };
+        // Refused: the cause below is then the fence, or the database is away.
+        let _ = journal.conclude(ending).await;
+    }
+    match journal.ended() {
+        Some(status) => Outcome::Ended(status),
+        None if halt.cause() == Some(StopCause::Fenced) => Outcome::NotOurs,
+        None => Outcome::GivenUp(HandBack::Lost),
+    }
+}
+
+async fn hand_back(deps: &Deps, fence: Fence, why: HandBack) {
+    match deps.store.hand_back(fence, why).await {
+        Ok(_) => deps.hint(fence.key).await,
+        // The lease runs out, or the heartbeat finds that nobody here runs it.
+        Err(error) => tracing::warn!(turn_id = %fence.key.turn_id, %error, "turn not handed back"),
+    }
+}
+
+pub fn timed_out() -> TurnError {
+    TurnError::retryable(ErrorCode::TurnTimeout, "The answer took longer than allowed and was stopped.")
+}
+
+fn until_deadline(deps: &Deps, turn: &Turn) -> Duration {
+    turn.deadline_at
+        .map(|deadline| (deadline - deps.clock.now()).to_std().unwrap_or_default())
+        .unwrap_or(deps.config.rules.timeout)
+}
+
+fn queued_ms(turn: &Turn) -> i64 {
+    turn.started_at.map_or(0, |started| (started - turn.created_at).num_milliseconds())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

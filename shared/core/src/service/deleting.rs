@@ -1,0 +1,68 @@
+//! Deleting a session: the row first, then everyone is told.
+
+use crate::{
+    id::SessionId,
+    outline::Outline,
+    pen::{Ending, Pen},
+    port::{
+        PortError,
+        cancel::CancelBus,
+        store::{Files, Store},
+        stream::{Append, TurnStreams},
+    },
+    position::Position,
+    session::Owner,
+    turn::Turn,
+};
+use std::sync::Arc;
+
+/// Deletes sessions.
+#[derive(Clone)]
+pub struct Deleter {
+    store: Arc<dyn Store>,
+    streams: Arc<dyn TurnStreams>,
+    bus: Arc<dyn CancelBus>,
+}
+
+impl Deleter {
+    /// A deleter over these ports.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, streams: Arc<dyn TurnStreams>, bus: Arc<dyn CancelBus>) -> Self {
+        Self { store, streams, bus }
+    }
+
+    /// Deletes a session; none: it is not there. Its turns are cancelled in the same
+    /// transaction; what runs is told to stop, and open streams get their end. Rows go later,
+    /// by the look's purge.
+    pub async fn delete(
+        &self,
+        owner: &Owner,
+        session: SessionId,
+        files: Files,
+    ) -> Result<Option<()>, PortError> {
+        let Some(turns) = self.store.delete_session(owner, session, files).await? else {
+            return Ok(None);
+        };
+        for turn in turns {
+            if let Err(error) = self.bus.publish(turn.key()).await {
+                tracing::warn!(turn_id = %turn.id, %error, "cancel of a deleted session not published");
+            }
+            if let Err(error) = self.bury(&turn).await {
+                tracing::warn!(turn_id = %turn.id, %error, "stream of a deleted session left to expire");
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Ends the stream where it stands; also one that is missing, as a fence.
+    async fn bury(&self, turn: &Turn) -> Result<(), PortError> {
+        let key = turn.key();
+        let entries = self.streams.read(key, Position::ZERO).await?.unwrap_or_default();
+        let outline = Outline::of(crate::outline::living(&entries).iter().map(AsRef::as_ref));
+        let from = entries.last().map_or(Position::ZERO, |entry| entry.position);
+        let mut pen = Pen::new(turn.attempt, outline);
+        let closing = pen.end(turn.id, &Ending::Cancelled, turn.usage);
+        let entries = closing.into_iter().map(Arc::new).collect();
+        self.streams.bury(key, Append { attempt: turn.attempt, from, entries }).await
+    }
+}

@@ -1,0 +1,32 @@
+//! The stores on SQLite and on Postgres, from one source.
+//!
+//! - One method of a port is one transaction. On SQLite all writing goes through one
+//!   connection and begins with `BEGIN IMMEDIATE`, so writers never meet; on Postgres rows
+//!   are locked in one order: session, then caller (an advisory lock), then turns.
+//! - What must not be decided twice is decided by the `WHERE` of one `UPDATE … RETURNING`.
+//! - All time is the database's own ([`dialect`]); `now` stands in the statements.
+//! - What differs between the two databases is in [`dialect`], and nowhere else.
+
+mod claim;
+mod commit;
+mod database;
+mod dialect;
+mod entity;
+mod failure;
+mod groundwork;
+mod intake;
+mod lease;
+mod names;
+mod process_lock;
+mod purge;
+mod records;
+mod rows;
+mod sessions;
+mod snapshot;
+mod sql;
+mod store;
+mod upkeep;
+mod work;
+
+pub use database::{ConnectError, Database};
+pub use store::SqlStore;
