@@ -13,7 +13,7 @@ use copilot_core::{
     service::closing::Closer,
     turn::TurnKey,
 };
-use copilot_engine::engine::Engine;
+use copilot_engine::Engine;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

@@ -16,12 +16,12 @@ use copilot_core::{
     pen::{Ending, Pen},
     port::{
         PortError,
-        store::{Commit, EndCommit, Fence, Groundwork, HandBack, ReplyCommit, ResultCommit, Store, end_of},
+        store::{Commit, EndCommit, Fence, Groundwork, ReplyCommit, ResultCommit, Store, end_of},
     },
     service::last_words::{Draft, last_words},
     turn::{FinishReason, Turn, TurnError, TurnStatus, Usage},
 };
-use copilot_engine::journal::{Journal, Reply, Show, Stopped};
+use copilot_engine::{InFlight, Journal, Reply, Show, Stopped};
 use rand::RngExt;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -48,6 +48,7 @@ pub struct TurnJournal {
     next_place: u32,
     /// Calls of the last committed reply, while one of them is not done.
     unfinished: Vec<LedgerCall>,
+    in_flight: InFlight,
     ended: Option<TurnStatus>,
 }
 
@@ -78,9 +79,15 @@ impl TurnJournal {
             told,
             next_place: groundwork.next_place,
             unfinished: groundwork.unfinished.clone(),
+            in_flight: InFlight::default(),
             ended: None,
         };
         (journal, unsaved, heard)
+    }
+
+    /// Where the engine notes what the reply in flight has cost.
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.clone()
     }
 
     /// The terminal status, once the end is committed.
@@ -92,13 +99,16 @@ impl TurnJournal {
     pub async fn conclude(&mut self, ending: Ending) -> Result<(), Stopped> {
         let draft = Draft::of(&self.unsaved.all());
         let ids = self.parts.ids.as_ref();
-        let messages = last_words(&self.turn, &self.unfinished, draft, &ending, self.next_place, ids);
-        self.end(&ending, self.turn.usage, self.turn.steps, messages).await
-    }
-
-    /// Gives the turn back for another attempt.
-    pub async fn hand_back(&self, why: HandBack) -> Result<(), PortError> {
-        self.parts.store.hand_back(self.fence, why).await.map(|_| ())
+        let mut messages = last_words(&self.turn, &self.unfinished, draft, &ending, self.next_place, ids);
+        let mut usage = self.turn.usage;
+        // What a stopped reply has cost counts too.
+        if let (Some(partial), Some(answer)) = (self.in_flight.partial(), messages.last_mut()) {
+            usage = usage.plus(partial.usage);
+            answer.metadata.usage = Some(partial.usage);
+            answer.metadata.model = Some(partial.model);
+            answer.metadata.duration_ms = Some(partial.duration_ms);
+        }
+        self.end(&ending, usage, self.turn.steps, messages).await
     }
 
     /// Says that nothing more will come. After a committed end this also ends the stream.

@@ -22,7 +22,7 @@ use crate::{
     running::Running,
 };
 use copilot_core::{port::PortError, service::closing::Closer};
-use copilot_engine::engine::Engine;
+use copilot_engine::Engine;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

@@ -12,7 +12,7 @@ use copilot_core::{
     port::store::{Fence, Groundwork, HandBack},
     turn::{ErrorCode, Turn, TurnError, TurnStatus},
 };
-use copilot_engine::turn_input::TurnInput;
+use copilot_engine::TurnInput;
 use futures::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ async fn work(
 ) -> Outcome {
     let overdue = until_deadline(deps, &turn);
     let Groundwork { history, unfinished, .. } = groundwork;
-    let input = TurnInput { turn, history, unfinished };
+    let input = TurnInput { turn, history, unfinished, in_flight: journal.in_flight() };
     if halt.cause().is_none() {
         let engine = deps.engine.run(&input, &mut journal, halt.token().clone());
         tokio::pin!(engine);
@@ -151,9 +151,9 @@ pub fn timed_out() -> TurnError {
 }
 
 fn until_deadline(deps: &Deps, turn: &Turn) -> Duration {
-    turn.deadline_at
-        .map(|deadline| (deadline - deps.clock.now()).to_std().unwrap_or_default())
-        .unwrap_or(deps.config.rules.timeout)
+    turn.deadline_at.map_or(deps.config.rules.timeout, |deadline| {
+        (deadline - deps.clock.now()).to_std().unwrap_or_default()
+    })
 }
 
 fn queued_ms(turn: &Turn) -> i64 {

@@ -13,8 +13,18 @@ use crate::settings::{LogFormat, LogSettings};
 
 /// Libraries that tell more than an operator wants to know; from them warnings at most.
 const NOISY: [&str; 12] = [
-    "h2", "hyper", "lapin", "mio", "poem", "redis", "reqwest", "rustls", "sea_orm", "sqlx",
-    "tokio_util", "tower",
+    "h2",
+    "hyper",
+    "lapin",
+    "mio",
+    "poem",
+    "redis",
+    "reqwest",
+    "rustls",
+    "sea_orm",
+    "sqlx",
+    "tokio_util",
+    "tower",
 ];
 
 /// It logs the bodies of failed calls, which may repeat the prompt: silent unless asked for by name.
@@ -24,7 +34,9 @@ const SILENT: &str = "genai";
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `log.level` is no filter.
-    #[error("expected off, error, warn, info, debug or trace, also for targets like info,copilot_engine=debug; got {level:?}")]
+    #[error(
+        "expected off, error, warn, info, debug or trace, also for targets like info,copilot_engine=debug; got {level:?}"
+    )]
     Level {
         /// As it was written.
         level: String,
@@ -50,8 +62,11 @@ pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         level: level.to_owned(),
     };
     let mut general = None;
+    if level.trim().is_empty() {
+        return Err(problem());
+    }
     for part in level.split(',').map(str::trim) {
-        if part.contains(['=', '[']) {
+        if part.is_empty() || part.contains(['=', '[']) {
             continue;
         }
         general = Some(part.parse::<LevelFilter>().map_err(|_| problem())?);
@@ -78,8 +93,13 @@ where
         LogFormat::Json => false,
     };
     if pretty {
-        let colours = on_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-        return Ok(Box::new(registry.with(lines.with_ansi(colours))));
+        // Left alone, the layer heeds NO_COLOR.
+        let lines = if on_terminal {
+            lines
+        } else {
+            lines.with_ansi(false)
+        };
+        return Ok(Box::new(registry.with(lines)));
     }
     // All spans, since each id (request, session, turn) is a field of another one.
     let json = lines
@@ -92,7 +112,11 @@ where
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    #![expect(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test may stop at the first surprise"
+    )]
 
     use std::io::Write;
     use std::sync::{Arc, Mutex};
@@ -144,7 +168,9 @@ mod tests {
 
     #[test]
     fn pretty_is_for_people() {
-        let text = logged(LogFormat::Pretty, "info", || tracing::info!("turn accepted"));
+        let text = logged(LogFormat::Pretty, "info", || {
+            tracing::info!("turn accepted");
+        });
         assert!(text.contains("INFO"), "{text}");
         assert!(!text.starts_with('{'), "{text}");
     }
@@ -160,11 +186,20 @@ mod tests {
         let text = logged(LogFormat::Pretty, "debug", all);
         assert!(!text.contains("a body"), "{text}");
         assert!(!text.contains("a connection"), "{text}");
-        assert!(text.contains("a slow one") && text.contains("a step"), "{text}");
+        assert!(
+            text.contains("a slow one") && text.contains("a step"),
+            "{text}"
+        );
 
         let text = logged(LogFormat::Pretty, "error,genai=debug,hyper=trace", all);
-        assert!(text.contains("a body") && text.contains("a connection"), "{text}");
-        assert!(!text.contains("a slow one") && !text.contains("a step"), "{text}");
+        assert!(
+            text.contains("a body") && text.contains("a connection"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("a slow one") && !text.contains("a step"),
+            "{text}"
+        );
 
         assert_eq!(logged(LogFormat::Pretty, "off", all), "");
     }

@@ -105,16 +105,33 @@ impl Database {
         Ok(Self::sqlite_of(writer, reader, Some(lock)))
     }
 
-    fn sqlite_of(writer: DatabaseConnection, reader: DatabaseConnection, lock: Option<ProcessLock>) -> Self {
-        Self { dialect: Dialect::Sqlite, writer, beat: reader.clone(), reader, _lock: lock }
+    fn sqlite_of(
+        writer: DatabaseConnection,
+        reader: DatabaseConnection,
+        lock: Option<ProcessLock>,
+    ) -> Self {
+        Self {
+            dialect: Dialect::Sqlite,
+            beat: writer.clone(),
+            writer,
+            reader,
+            _lock: lock,
+        }
     }
 
     async fn postgres(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
-        let pool = sea_orm::Database::connect(postgres_options(url, max_connections.max(2) - 1)).await?;
+        let pool =
+            sea_orm::Database::connect(postgres_options(url, max_connections.max(2) - 1)).await?;
         let mut options = postgres_options(url, 1);
         options.connect_lazy(true);
         let beat = sea_orm::Database::connect(options).await?;
-        Ok(Self { dialect: Dialect::Postgres, writer: pool.clone(), reader: pool, beat, _lock: None })
+        Ok(Self {
+            dialect: Dialect::Postgres,
+            writer: pool.clone(),
+            reader: pool,
+            beat,
+            _lock: None,
+        })
     }
 }
 

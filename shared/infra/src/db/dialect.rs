@@ -46,9 +46,12 @@ impl Dialect {
     /// An expression that holds until the transaction ends all others that hold the same text.
     pub(super) fn hold_text(self, parameter: &str) -> String {
         match self {
-            Self::Sqlite => "1".to_owned(),
+            // The transaction is the only writer.
+            Self::Sqlite => parameter.to_owned(),
             Self::Postgres => {
-                format!("CASE WHEN pg_advisory_xact_lock(hashtextextended({parameter}, 0)) IS NULL THEN 0 ELSE 1 END")
+                format!(
+                    "CASE WHEN pg_advisory_xact_lock(hashtextextended({parameter}, 0)) IS NULL THEN 0 ELSE 1 END"
+                )
             }
         }
     }

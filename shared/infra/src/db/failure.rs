@@ -5,7 +5,11 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// A method of the store failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+#[expect(
+    unreachable_pub,
+    reason = "conversions of sea-orm's public models name it"
+)]
+pub enum Failure {
     #[error(transparent)]
     Db(#[from] DbErr),
     #[error("unreadable json in the database")]
@@ -19,7 +23,11 @@ pub(super) enum Failure {
 impl Failure {
     /// Tells what was tried.
     pub(super) fn doing(self, doing: &'static str) -> PortError {
-        PortError { kind: self.kind(), doing, source: Box::new(self) }
+        PortError {
+            kind: self.kind(),
+            doing,
+            source: Box::new(self),
+        }
     }
 
     /// Whether a unique index refused the statement.
@@ -70,9 +78,11 @@ fn code_may_pass(code: &str) -> bool {
 
     if code.len() == 5 {
         let class = code.get(..2).unwrap_or_default();
-        return [CONNECTION, ROLLBACK, RESOURCES, OPERATOR].contains(&class) || code == LOCK_NOT_AVAILABLE;
+        return [CONNECTION, ROLLBACK, RESOURCES, OPERATOR].contains(&class)
+            || code == LOCK_NOT_AVAILABLE;
     }
-    code.parse::<u32>().is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
+    code.parse::<u32>()
+        .is_ok_and(|code| SQLITE_PASSING.contains(&(code & 0xff)))
 }
 
 #[cfg(test)]
@@ -81,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_told_from_what_never_will() {
-        for passing in ["40001", "40P01", "53300", "57P01", "08006", "55P03", "5", "261", "517", "6"] {
+        for passing in [
+            "40001", "40P01", "53300", "57P01", "08006", "55P03", "5", "261", "517", "6",
+        ] {
             assert!(code_may_pass(passing), "{passing}");
         }
         for lasting in ["23505", "42P01", "22001", "1", "8", "19", "2067"] {

@@ -18,7 +18,8 @@ pub(super) fn millis(time: Duration) -> i64 {
 
 /// An instant from its column.
 pub(super) fn instant(millis: i64) -> Result<Timestamp, Failure> {
-    DateTime::from_timestamp_millis(millis).ok_or_else(|| Failure::Data(format!("no instant: {millis}")))
+    DateTime::from_timestamp_millis(millis)
+        .ok_or_else(|| Failure::Data(format!("no instant: {millis}")))
 }
 
 /// An instant that may be missing.
@@ -33,7 +34,9 @@ pub(super) fn number<T: TryFrom<i64>>(column: i64) -> Result<T, Failure> {
 
 /// A column for a number.
 pub(super) fn column<T: TryInto<i64>>(number: T) -> Result<i64, Failure> {
-    number.try_into().map_err(|_| Failure::Data("number too large for its column".to_owned()))
+    number
+        .try_into()
+        .map_err(|_| Failure::Data("number too large for its column".to_owned()))
 }
 
 /// The variant of an enum that is stored by its serde name.

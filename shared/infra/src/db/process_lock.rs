@@ -8,7 +8,9 @@ use std::{
 
 /// Held as long as the database is open; the system lets go of it when the process dies.
 #[derive(Debug)]
-pub(super) struct ProcessLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+pub(super) struct ProcessLock(
+    #[expect(dead_code, reason = "the lock lives as long as the file is open")] File,
+);
 
 /// The lock was not to be had.
 pub(super) enum LockError {

@@ -33,7 +33,7 @@ pub enum AuthSettings {
 pub enum JwtVerifier {
     /// HS256, at least 32 bytes.
     Secret(SecretString),
-    /// RS256, ES256 or EdDSA with the provider's published keys.
+    /// RS256, ES256 or `EdDSA` with the provider's published keys.
     Jwks(SecretUrl),
 }
 

@@ -7,6 +7,10 @@ use super::tls::TlsSettings;
 
 /// What carries turns, cancels and live streams.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of them in a process"
+)]
 pub enum BackendSettings {
     /// `copilot`: all of it in this process.
     Embedded,
@@ -30,7 +34,7 @@ pub struct RedisSettings {
     pub tls: TlsSettings,
 }
 
-/// RabbitMQ.
+/// `RabbitMQ`.
 #[derive(Debug, Clone)]
 pub struct RabbitMqSettings {
     /// `amqp://` or `amqps://`, the virtual host as path.
@@ -76,15 +80,12 @@ impl BackendSettings {
                     tls: redis_tls,
                 },
                 rabbitmq: RabbitMqSettings {
-                    url: rabbitmq
-                        .url
-                        .map(|url| url.0)
-                        .ok_or_else(|| {
-                            Fault::new(
-                                "rabbitmq.url",
-                                format!("needed by {program}: the address of RabbitMQ"),
-                            )
-                        })?,
+                    url: rabbitmq.url.map(|url| url.0).ok_or_else(|| {
+                        Fault::new(
+                            "rabbitmq.url",
+                            format!("needed by {program}: the address of RabbitMQ"),
+                        )
+                    })?,
                     prefix: rabbitmq_prefix,
                     tls: rabbitmq_tls,
                 },

@@ -7,7 +7,7 @@ use super::tls::TlsSettings;
 /// The database and its pool.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// SQLite only in `copilot`.
+    /// `SQLite` only in `copilot`.
     pub url: DatabaseUrl,
     /// Connections of this process.
     pub max_connections: u32,

@@ -24,7 +24,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// The file of an SQLite database that is not in memory.
+    /// The file of an `SQLite` database that is not in memory.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         let Self::Sqlite(text) = self else {
@@ -79,10 +79,7 @@ mod tests {
     fn the_file_of_a_database_is_found() {
         for (text, file) in [
             ("sqlite://copilot.db?mode=rwc", Some("copilot.db")),
-            (
-                "sqlite:///var/lib/copilot.db",
-                Some("/var/lib/copilot.db"),
-            ),
+            ("sqlite:///var/lib/copilot.db", Some("/var/lib/copilot.db")),
             ("sqlite:data/copilot.db", Some("data/copilot.db")),
             ("sqlite::memory:", None),
             ("sqlite://x?mode=memory", None),

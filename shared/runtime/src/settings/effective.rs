@@ -1,7 +1,7 @@
 use config::{Value, ValueKind};
 
 use super::origin::Origin;
-use super::redact::{HIDDEN, redact_url};
+use super::redact::{HIDDEN, origin_only, redact_url};
 
 /// One line of the `config` subcommand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,10 @@ pub(super) fn shown(key: &str, value: &ValueKind) -> String {
             HIDDEN.to_owned()
         }
         ("llm.headers", ValueKind::Table(table)) => {
-            let mut names: Vec<_> = table.keys().map(|name| format!("{name}={HIDDEN}")).collect();
+            let mut names: Vec<_> = table
+                .keys()
+                .map(|name| format!("{name}={HIDDEN}"))
+                .collect();
             names.sort();
             names.join(", ")
         }
@@ -30,7 +33,7 @@ pub(super) fn shown(key: &str, value: &ValueKind) -> String {
             let headers: Vec<_> = text.split(',').map(header).collect();
             headers.join(", ")
         }
-        ("tracking.url", ValueKind::String(text)) => without_path(text),
+        ("tracking.url", ValueKind::String(text)) => origin_only(text),
         (_, ValueKind::String(text)) => plain(key, text),
         (_, ValueKind::Array(items)) => list(items, |item| plain(key, item)),
         (_, ValueKind::Table(table)) => {
@@ -61,17 +64,6 @@ fn plain(key: &str, text: &str) -> String {
 fn header(text: &str) -> String {
     match text.split_once('=') {
         Some((name, _)) => format!("{}={HIDDEN}", name.trim()),
-        None => HIDDEN.to_owned(),
-    }
-}
-
-/// The path of a webhook is often its password.
-fn without_path(text: &str) -> String {
-    match redact_url(text).split_once("://") {
-        Some((scheme, rest)) => match rest.split_once(['/', '?']) {
-            Some((host, _)) => format!("{scheme}://{host}/{HIDDEN}"),
-            None => format!("{scheme}://{rest}"),
-        },
         None => HIDDEN.to_owned(),
     }
 }

@@ -60,12 +60,13 @@ fn unknown(key: String, name: &str) -> SettingsError {
 
 /// The file's text without the newline that editors and `echo` put at its end.
 fn secret_file(variable: &str, directory: &Path, path: &str) -> Result<String, SettingsError> {
-    let text =
-        std::fs::read_to_string(directory.join(path)).map_err(|source| SettingsError::SecretFile {
+    let text = std::fs::read_to_string(directory.join(path)).map_err(|source| {
+        SettingsError::SecretFile {
             variable: variable.to_owned(),
             path: PathBuf::from(path),
             source,
-        })?;
+        }
+    })?;
     let secret = text.trim_end_matches(['\n', '\r']);
     if secret.trim().is_empty() {
         return Err(SettingsError::Variable {

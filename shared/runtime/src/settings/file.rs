@@ -60,7 +60,10 @@ pub(super) fn toml_layer(text: &str, path: &Path, origin: &Origin) -> Result<Lay
     for (section, value) in sections {
         let prefix = format!("{section}.");
         if !KEYS.iter().any(|key| key.starts_with(&prefix)) {
-            let names: Vec<&str> = KEYS.iter().filter_map(|key| key.split('.').next()).collect();
+            let names: Vec<&str> = KEYS
+                .iter()
+                .filter_map(|key| key.split('.').next())
+                .collect();
             return Err(unknown(section, &names));
         }
         let ValueKind::Table(keys) = value.kind else {

@@ -91,7 +91,9 @@ impl LlmSettings {
         if provider.needs_key() && raw.api_key.is_none() && raw.base_url.is_none() {
             return Err(Fault::new(
                 "llm.api_key",
-                format!("needed by llm.provider={provider} (or llm.base_url, if your server wants no key)"),
+                format!(
+                    "needed by llm.provider={provider} (or llm.base_url, if your server wants no key)"
+                ),
             ));
         }
         if raw.model.is_empty() {
@@ -101,7 +103,7 @@ impl LlmSettings {
             provider,
             model: raw.model,
             base_url: raw.base_url.map(with_slash).transpose()?,
-            api_key: raw.api_key.map(header_text).transpose()?,
+            api_key: raw.api_key.as_ref().map(header_text).transpose()?,
             title_model: raw.title_model,
             models: raw.models,
             fallback_models: raw.fallback_models,
@@ -144,7 +146,7 @@ fn with_slash(url: SecretUrl) -> Result<SecretUrl, Fault> {
 }
 
 /// A key goes into a header; a stray newline there would fail each call with a dark message.
-fn header_text(key: SecretString) -> Result<SecretString, Fault> {
+fn header_text(key: &SecretString) -> Result<SecretString, Fault> {
     let text = key.expose_secret().trim();
     if !text.chars().all(|c| c.is_ascii_graphic()) {
         return Err(Fault::new(

@@ -1,6 +1,6 @@
 //! Defaults that `config/default.toml` cannot give, since they depend on the program or on other keys.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use url::Url;
 
@@ -25,7 +25,11 @@ pub(super) fn program_defaults(program: Program) -> Layer {
     };
     layer.set("metrics.listen", metrics, Origin::Default);
     if embedded {
-        layer.set("database.url", "sqlite://copilot.db?mode=rwc", Origin::Default);
+        layer.set(
+            "database.url",
+            "sqlite://copilot.db?mode=rwc",
+            Origin::Default,
+        );
     }
     layer
 }
@@ -43,7 +47,7 @@ pub(super) fn database_defaults(program: Program, directory: &Path, layers: &Lay
         let database_file = database
             .and_then(Result::ok)
             .and_then(|url| url.sqlite_file());
-        if let Some(url) = files_url(directory, database_file) {
+        if let Some(url) = files_url(directory, database_file.as_deref()) {
             layer.set("files.url", url.as_str(), Origin::Default);
         }
     }
@@ -51,8 +55,8 @@ pub(super) fn database_defaults(program: Program, directory: &Path, layers: &Lay
 }
 
 /// `files` beside the database file, else in the directory itself.
-fn files_url(directory: &Path, database_file: Option<PathBuf>) -> Option<Url> {
-    let beside = database_file.as_deref().and_then(Path::parent);
+fn files_url(directory: &Path, database_file: Option<&Path>) -> Option<Url> {
+    let beside = database_file.and_then(Path::parent);
     let folder = match beside {
         Some(parent) => directory.join(parent),
         None => directory.to_owned(),

@@ -35,7 +35,7 @@ macro_rules! providers {
 providers! {
     /// Offline and deterministic; no LLM.
     Builtin, "builtin", "builtin";
-    /// Any server that speaks the OpenAI chat completions API.
+    /// Any server that speaks `OpenAI`'s chat completions API.
     OpenAi, "openai", "gpt-5.4-mini";
     /// Anthropic's messages API.
     Anthropic, "anthropic", "claude-sonnet-4-6";
@@ -45,7 +45,7 @@ providers! {
     Ollama, "ollama", "gemma4:e2b";
     /// Groq.
     Groq, "groq", "openai/gpt-oss-120b";
-    /// DeepSeek.
+    /// `DeepSeek`.
     DeepSeek, "deepseek", "deepseek-flash";
     /// xAI.
     Xai, "xai", "grok-4.7";
@@ -59,7 +59,7 @@ providers! {
     Cohere, "cohere", "command-r7b-12-2024";
     /// Z.ai.
     Zai, "zai", "glm-5.2";
-    /// OpenRouter, a gateway to many.
+    /// `OpenRouter`, a gateway to many.
     OpenRouter, "open_router", "openai/gpt-4.1-mini";
 }
 
@@ -70,7 +70,7 @@ impl Provider {
         !matches!(self, Self::Builtin | Self::Ollama)
     }
 
-    /// Whose key it is, by its looks. Compatible servers choose their own, so the rest is OpenAI's.
+    /// Whose key it is, by its looks. Compatible servers choose their own, so the rest is `OpenAI`'s.
     pub(super) fn of_key(key: &str) -> Self {
         match key.trim() {
             key if key.starts_with("sk-ant-") => Self::Anthropic,

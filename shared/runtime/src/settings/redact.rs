@@ -31,6 +31,17 @@ pub(super) fn redact_url(text: &str) -> String {
     }
 }
 
+/// A URL whose path may be a password, as those of webhooks are.
+pub(super) fn origin_only(text: &str) -> String {
+    match redact_url(text).split_once("://") {
+        Some((scheme, rest)) => match rest.split_once(['/', '?']) {
+            Some((host, _)) => format!("{scheme}://{host}/{HIDDEN}"),
+            None => format!("{scheme}://{rest}"),
+        },
+        None => HIDDEN.to_owned(),
+    }
+}
+
 fn redact_query(query: &str) -> String {
     let parts = query.split('&').map(|part| match part.split_once('=') {
         Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),

@@ -20,12 +20,8 @@ impl FromText for RedisUrl {
                 redact_url(text)
             )
         };
-        let node = |url: &str| {
-            SecretUrl::of_schemes(url, &["redis", "rediss"])
-                .ok()
-                .filter(|url| !url.expose().ends_with("://"))
-                .ok_or_else(problem)
-        };
+        let node =
+            |url: &str| SecretUrl::of_schemes(url, &["redis", "rediss"]).map_err(|_| problem());
         let Some((scheme, rest)) = text.split_once("+cluster://") else {
             return node(text).map(Self::Node);
         };

@@ -3,10 +3,10 @@ use std::fmt;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::redact::redact_url;
+use super::redact::{origin_only, redact_url};
 use super::value::FromText;
 
-/// A valid URL that may hold a password or a token: shown only without them.
+/// A valid URL that may hold a password or a token: `Display` hides these, `Debug` the path too.
 #[derive(Clone)]
 pub struct SecretUrl(SecretString);
 
@@ -23,7 +23,9 @@ impl SecretUrl {
         let expected = || format!("expected a URL ({}://…)", schemes.join("://…, "));
         let url = Url::parse(text)
             .map_err(|error| format!("{}, got {} ({error})", expected(), redact_url(text)))?;
-        if !schemes.contains(&url.scheme()) {
+        let needs_host = !matches!(url.scheme(), "file" | "memory" | "postgres" | "postgresql");
+        let lacks_host = needs_host && url.host_str().is_none_or(str::is_empty);
+        if !schemes.contains(&url.scheme()) || !text.contains("://") || lacks_host {
             return Err(format!("{}, got {}", expected(), redact_url(text)));
         }
         Ok(Self(text.into()))
@@ -44,6 +46,6 @@ impl fmt::Display for SecretUrl {
 
 impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretUrl({self})")
+        write!(f, "SecretUrl({})", origin_only(self.expose()))
     }
 }

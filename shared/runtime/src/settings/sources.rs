@@ -31,7 +31,9 @@ impl Sources {
             named_file,
             environment: Environment(
                 pairs
-                    .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())))
+                    .filter_map(|(name, value)| {
+                        Some((name.into().into_string().ok()?, value.into()))
+                    })
                     .collect(),
             ),
         }

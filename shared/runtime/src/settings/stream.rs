@@ -31,7 +31,10 @@ pub enum StreamProfile {
 
 impl FromText for StreamProfile {
     fn from_text(text: &str) -> Result<Self, String> {
-        one_of(text, &[("v5", Self::V5), ("v6", Self::V6), ("v7", Self::V7)])
+        one_of(
+            text,
+            &[("v5", Self::V5), ("v6", Self::V6), ("v7", Self::V7)],
+        )
     }
 }
 

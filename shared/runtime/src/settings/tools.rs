@@ -25,5 +25,8 @@ impl ToolsSettings {
 }
 
 fn names(key: &'static str, names: Vec<String>) -> Result<Vec<String>, Fault> {
-    names.into_iter().map(|name| plain_name(key, name)).collect()
+    names
+        .into_iter()
+        .map(|name| plain_name(key, name))
+        .collect()
 }

@@ -75,10 +75,25 @@ impl TryFrom<Model> for Message {
             content: row.content,
             name: row.name,
             tool_call_id: row.tool_call_id,
-            tool_calls: row.tool_calls.as_deref().map(from_json).transpose()?.unwrap_or_default(),
-            reasoning: row.reasoning.as_deref().map(from_json).transpose()?.unwrap_or_default(),
+            tool_calls: row
+                .tool_calls
+                .as_deref()
+                .map(from_json)
+                .transpose()?
+                .unwrap_or_default(),
+            reasoning: row
+                .reasoning
+                .as_deref()
+                .map(from_json)
+                .transpose()?
+                .unwrap_or_default(),
             created_at: instant(row.created_at)?,
-            metadata: row.metadata.as_deref().map(from_json).transpose()?.unwrap_or_default(),
+            metadata: row
+                .metadata
+                .as_deref()
+                .map(from_json)
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 }
@@ -93,11 +108,22 @@ const fn role_name(role: Role) -> &'static str {
 }
 
 fn json_list<T: serde::Serialize>(items: &[T]) -> Result<Option<String>, Failure> {
-    if items.is_empty() { Ok(None) } else { to_json(items).map(Some) }
+    if items.is_empty() {
+        Ok(None)
+    } else {
+        to_json(items).map(Some)
+    }
 }
 
 /// The status is derived from the turn on read and never stored.
 fn metadata_json(metadata: MessageMetadata) -> Result<Option<String>, Failure> {
-    let stored = MessageMetadata { status: None, ..metadata };
-    if stored == MessageMetadata::default() { Ok(None) } else { to_json(&stored).map(Some) }
+    let stored = MessageMetadata {
+        status: None,
+        ..metadata
+    };
+    if stored == MessageMetadata::default() {
+        Ok(None)
+    } else {
+        to_json(&stored).map(Some)
+    }
 }

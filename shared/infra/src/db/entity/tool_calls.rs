@@ -49,7 +49,11 @@ impl TryFrom<Model> for LedgerCall {
 
     fn try_from(row: Model) -> Result<Self, Failure> {
         Ok(Self {
-            call: ToolCall { id: row.call_id, name: row.name, arguments: row.arguments },
+            call: ToolCall {
+                id: row.call_id,
+                name: row.name,
+                arguments: row.arguments,
+            },
             index: number(row.call_index)?,
             step: number(row.step)?,
             effect: named(&row.effect)?,

@@ -26,7 +26,11 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
     /// A row for `parts`, which end at `end`.
-    pub(in crate::db) fn new(turn: TurnId, end: Position, parts: &[Entry]) -> Result<Self, Failure> {
+    pub(in crate::db) fn new(
+        turn: TurnId,
+        end: Position,
+        parts: &[Entry],
+    ) -> Result<Self, Failure> {
         Ok(Self {
             turn_id: turn.uuid(),
             attempt: end.attempt.into(),

@@ -4,11 +4,7 @@ use crate::db::{
     failure::Failure,
     names::{from_json, instant, maybe_instant, named, number},
 };
-use copilot_core::{
-    id::UserId,
-    position::Position,
-    turn::{Turn, TurnKey},
-};
+use copilot_core::{id::UserId, position::Position, turn::Turn};
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -46,12 +42,6 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
-
-impl Model {
-    pub(in crate::db) fn key(&self) -> TurnKey {
-        TurnKey { session_id: self.session_id.into(), turn_id: self.id.into() }
-    }
-}
 
 impl TryFrom<Model> for Turn {
     type Error = Failure;

@@ -1,0 +1,164 @@
+//! The claim: who works on a turn is decided by one statement.
+
+use super::{
+    dialect::Dialect,
+    entity::turns,
+    failure::Failure,
+    names::millis,
+    rows::{KeyRow, touch_session},
+    sql::{FIRST_IN_SESSION, LOST_ATTEMPTS, SESSION_STANDS, TURN, good_lease, held},
+    store::{Link, SqlStore},
+};
+use copilot_core::{
+    id::{ExecutorId, TurnId},
+    port::store::ClaimRules,
+    turn::{Turn, TurnKey},
+};
+use sea_orm::DatabaseTransaction;
+use std::time::Duration;
+
+type Transaction = Link<DatabaseTransaction>;
+
+/// What an executor finds in the table by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Search {
+    pub(super) free: u32,
+    pub(super) hint_grace: Duration,
+    pub(super) rules: ClaimRules,
+}
+
+impl SqlStore {
+    /// The session's row is touched first and by that locked, so that claim, end, cancel and
+    /// delete take their locks in one order. Nothing of it stays if there is no claim.
+    pub(super) async fn claim_one(
+        &self,
+        executor: ExecutorId,
+        turn: TurnId,
+        rules: ClaimRules,
+    ) -> Result<Option<Turn>, Failure> {
+        let tx = self.begin().await?;
+        let touch = format!(
+            "UPDATE sessions SET updated_at = {now} \
+             WHERE id = (SELECT session_id FROM turns WHERE id = $1 AND finished_at IS NULL) \
+             AND deleted_at IS NULL",
+            now = tx.dialect.now(),
+        );
+        let claimed = match tx.execute(touch, [turn.uuid().into()]).await? {
+            0 => None,
+            _ => claim(&tx, executor, turn, rules)
+                .await
+                .or_else(none_if_belted)?,
+        };
+        if claimed.is_some() {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
+        }
+        claimed.map(Turn::try_from).transpose()
+    }
+
+    pub(super) async fn claim_found(
+        &self,
+        executor: ExecutorId,
+        search: Search,
+        found: &(dyn Fn(TurnKey) + Send + Sync),
+    ) -> Result<Vec<Turn>, Failure> {
+        if search.free == 0 {
+            return Ok(Vec::new());
+        }
+        let tx = self.begin().await?;
+        let mut claimed = Vec::new();
+        for candidate in candidates(&tx, search).await? {
+            let key = TurnKey::from(candidate);
+            found(key);
+            if let Some(row) = claim(&tx, executor, key.turn_id, search.rules).await? {
+                touch_session(&tx, row.session_id).await?;
+                claimed.push(row);
+            }
+        }
+        if claimed.is_empty() {
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
+        claimed.into_iter().map(Turn::try_from).collect()
+    }
+}
+
+/// The claim statement. `lost_attempts` on the right-hand side is the old value, as is all.
+async fn claim(
+    tx: &Transaction,
+    executor: ExecutorId,
+    turn: TurnId,
+    rules: ClaimRules,
+) -> Result<Option<turns::Model>, Failure> {
+    let sql = format!(
+        "UPDATE turns AS t SET status = 'running', attempt = t.attempt + 1, owner = $2, \
+         lost_attempts = {LOST_ATTEMPTS}, \
+         started_at = COALESCE(t.started_at, {now}), \
+         deadline_at = COALESCE(t.deadline_at, {now} + $3) \
+         WHERE t.id = $1 AND t.finished_at IS NULL AND {lease} AND {SESSION_STANDS} \
+         AND ({waiting} OR {abandoned}) \
+         RETURNING {TURN}",
+        now = tx.dialect.now(),
+        lease = good_lease(tx.dialect, "$2"),
+        waiting = waiting("$4"),
+        abandoned = abandoned(tx.dialect, "$5"),
+    );
+    let values = [
+        turn.uuid().into(),
+        executor.uuid().into(),
+        millis(rules.timeout).into(),
+        i64::from(rules.max_running).into(),
+        i64::from(rules.max_attempts).into(),
+    ];
+    Ok(tx.one(sql, values).await?)
+}
+
+/// (a) Queued, first in its session, and its caller below the cap: a count, not a lock.
+fn waiting(max_running: &str) -> String {
+    format!(
+        "(t.status = 'queued' AND {FIRST_IN_SESSION} AND {max_running} > \
+         (SELECT COUNT(*) FROM turns r \
+          WHERE r.caller_key = t.caller_key AND r.status = 'running' AND r.finished_at IS NULL))"
+    )
+}
+
+/// (b) Running without a live owner, with attempts left.
+fn abandoned(dialect: Dialect, max_attempts: &str) -> String {
+    format!(
+        "(t.status = 'running' AND NOT {held} AND {LOST_ATTEMPTS} < {max_attempts})",
+        held = held(dialect),
+    )
+}
+
+/// Turns that may be claimed, oldest first. On Postgres their sessions are locked, and those
+/// that somebody else has locked are passed over: they are being worked on.
+async fn candidates(tx: &Transaction, search: Search) -> Result<Vec<KeyRow>, Failure> {
+    let sql = format!(
+        "SELECT t.id, t.session_id FROM turns t JOIN sessions s ON s.id = t.session_id \
+         WHERE t.finished_at IS NULL AND s.deleted_at IS NULL \
+         AND ((t.created_at <= {now} - $1 AND {waiting}) OR {abandoned}) \
+         ORDER BY t.created_at, t.id LIMIT $4 {lock}",
+        now = tx.dialect.now(),
+        waiting = waiting("$2"),
+        abandoned = abandoned(tx.dialect, "$3"),
+        lock = tx.dialect.lock_free_rows("s"),
+    );
+    let values = [
+        millis(search.hint_grace).into(),
+        i64::from(search.rules.max_running).into(),
+        i64::from(search.rules.max_attempts).into(),
+        i64::from(search.free).into(),
+    ];
+    Ok(tx.all(sql, values).await?)
+}
+
+/// The unique index on turns at work spoke: somebody else works in this session.
+fn none_if_belted(failure: Failure) -> Result<Option<turns::Model>, Failure> {
+    if failure.is_conflict() {
+        Ok(None)
+    } else {
+        Err(failure)
+    }
+}

@@ -1,0 +1,130 @@
+//! What executors do, as the port names it.
+
+use super::{
+    claim::Search,
+    failure::Failure,
+    rows::KeyRow,
+    sql::{FIRST_IN_SESSION, SESSION_STANDS},
+    store::SqlStore,
+};
+use async_trait::async_trait;
+use copilot_core::{
+    id::{ExecutorId, TurnId},
+    port::{
+        PortError,
+        store::{
+            ClaimRules, Commit, EndCommit, Fence, Groundwork, HandBack, Lease, OwnedTurn,
+            ReplyCommit, ResultCommit, TurnWork,
+        },
+    },
+    turn::{Turn, TurnKey},
+};
+use std::time::Duration;
+
+#[async_trait]
+impl TurnWork for SqlStore {
+    async fn register(&self, executor: ExecutorId, lease: Lease) -> Result<(), PortError> {
+        self.make_lease(executor, lease)
+            .await
+            .map_err(|failure| failure.doing("make a lease"))
+    }
+
+    async fn heartbeat(
+        &self,
+        executor: ExecutorId,
+        lease: Lease,
+    ) -> Result<Option<Vec<OwnedTurn>>, PortError> {
+        self.renew_lease(executor, lease)
+            .await
+            .map_err(|failure| failure.doing("renew a lease"))
+    }
+
+    async fn unregister(&self, executor: ExecutorId) -> Result<(), PortError> {
+        self.drop_lease(executor)
+            .await
+            .map_err(|failure| failure.doing("give a lease up"))
+    }
+
+    async fn claim(
+        &self,
+        executor: ExecutorId,
+        turn: TurnId,
+        rules: ClaimRules,
+    ) -> Result<Option<Turn>, PortError> {
+        self.claim_one(executor, turn, rules)
+            .await
+            .map_err(|failure| failure.doing("claim a turn"))
+    }
+
+    async fn claim_waiting(
+        &self,
+        executor: ExecutorId,
+        free: u32,
+        hint_grace: Duration,
+        rules: ClaimRules,
+        found: &(dyn Fn(TurnKey) + Send + Sync),
+    ) -> Result<Vec<Turn>, PortError> {
+        let search = Search {
+            free,
+            hint_grace,
+            rules,
+        };
+        self.claim_found(executor, search, found)
+            .await
+            .map_err(|failure| failure.doing("claim waiting turns"))
+    }
+
+    async fn groundwork(&self, fence: Fence) -> Result<Option<Groundwork>, PortError> {
+        self.read_groundwork(fence)
+            .await
+            .map_err(|failure| failure.doing("read what a turn starts from"))
+    }
+
+    async fn commit_reply(&self, fence: Fence, reply: ReplyCommit) -> Result<Commit, PortError> {
+        self.store_reply(fence, reply)
+            .await
+            .map_err(|failure| failure.doing("store a reply"))
+    }
+
+    async fn commit_result(&self, fence: Fence, result: ResultCommit) -> Result<Commit, PortError> {
+        self.store_result(fence, result)
+            .await
+            .map_err(|failure| failure.doing("store a tool's result"))
+    }
+
+    async fn commit_end(&self, fence: Fence, end: EndCommit) -> Result<Commit, PortError> {
+        self.store_end(fence, end)
+            .await
+            .map_err(|failure| failure.doing("end a turn"))
+    }
+
+    async fn hand_back(&self, fence: Fence, why: HandBack) -> Result<Commit, PortError> {
+        self.clear_owner(fence, why)
+            .await
+            .map_err(|failure| failure.doing("hand a turn back"))
+    }
+
+    async fn next_waiting(&self, ended: TurnKey) -> Result<Option<TurnKey>, PortError> {
+        self.find_next(ended)
+            .await
+            .map_err(|failure| failure.doing("find the next turn"))
+    }
+}
+
+impl SqlStore {
+    async fn find_next(&self, ended: TurnKey) -> Result<Option<TurnKey>, Failure> {
+        let sql = format!(
+            "SELECT t.id, t.session_id FROM turns t \
+             WHERE t.finished_at IS NULL AND t.status = 'queued' \
+             AND (t.session_id = $1 OR t.caller_key = (SELECT caller_key FROM turns WHERE id = $2)) \
+             AND {FIRST_IN_SESSION} AND {SESSION_STANDS} \
+             ORDER BY CASE WHEN t.session_id = $1 THEN 0 ELSE 1 END, t.created_at, t.id LIMIT 1"
+        );
+        let values = [ended.session_id.uuid().into(), ended.turn_id.uuid().into()];
+        Ok(self
+            .read()
+            .one::<KeyRow>(sql, values)
+            .await?
+            .map(TurnKey::from))
+    }
+}
