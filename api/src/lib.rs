@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The REST and SSE server: what `CONTRACT.md` §3 and §4 promise, over the use cases of
+//! `copilot-core`. It knows nothing of models, brokers or databases.
+//!
+//! The composition root makes an [`ApiState`] of its ports and hands it to [`serve`].
+
+mod accepting;
+mod app;
+mod auth;
+mod body_limit;
+mod config;
+mod cors;
+mod cursor;
+mod dto;
+mod error;
+mod fields;
+mod guard;
+mod health_probe;
+mod limits;
+mod openapi;
+mod problem;
+mod readiness;
+mod request_id;
+mod routes;
+mod server;
+mod sse;
+mod state;
+#[cfg(test)]
+mod testing;
+
+pub use app::app;
+pub use config::{ApiConfig, AuthMode};
+pub use openapi::openapi;
+pub use readiness::ReadyPart;
+pub use server::serve;
+pub use sse::Profile;
+pub use state::{ApiParts, ApiState};
+
+/// The version that `/health` and the OpenAPI document tell.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -23,7 +23,10 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    #[expect(clippy::disallowed_methods, reason = "aborted when the connection is dropped")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "aborted when the connection is dropped"
+    )]
     pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.context("connecting")?;
         stream.set_nodelay(true)?;
@@ -32,7 +35,11 @@ impl Connection {
             // A broken connection shows in the request that runs on it.
             let _ = connection.await;
         });
-        Ok(Self { sender, address, driver })
+        Ok(Self {
+            sender,
+            address,
+            driver,
+        })
     }
 
     pub(crate) async fn post(&mut self, path: &str, body: &Value) -> anyhow::Result<Incoming> {
@@ -42,7 +49,11 @@ impl Connection {
             .body(Full::new(Bytes::from(body.to_string())))?;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
-        ensure!(response.status().is_success(), "{path}: {}", response.status());
+        ensure!(
+            response.status().is_success(),
+            "{path}: {}",
+            response.status()
+        );
         Ok(response.into_body())
     }
 
@@ -52,7 +63,12 @@ impl Connection {
     }
 
     pub(crate) async fn session(&mut self) -> anyhow::Result<String> {
-        let session = self.post_json("/api/chat/sessions", &serde_json::json!({})).await?;
-        Ok(session["id"].as_str().context("a session without id")?.to_owned())
+        let session = self
+            .post_json("/api/chat/sessions", &serde_json::json!({}))
+            .await?;
+        Ok(session["id"]
+            .as_str()
+            .context("a session without id")?
+            .to_owned())
     }
 }

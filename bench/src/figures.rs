@@ -12,7 +12,10 @@ pub(crate) struct Figures {
 
 impl Figures {
     pub(crate) fn print(mut self, turns: usize) {
-        println!("turns/s        {:.1}", turns as f64 / self.wall.as_secs_f64());
+        println!(
+            "turns/s        {:.1}",
+            turns as f64 / self.wall.as_secs_f64()
+        );
         row("first delta", &mut self.first);
         row("to the end", &mut self.total);
     }
@@ -22,9 +25,16 @@ fn row(name: &str, times: &mut [Duration]) {
     times.sort_unstable();
     let at = |share: f64| {
         let index = ((times.len().saturating_sub(1)) as f64 * share).round() as usize;
-        times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        times
+            .get(index)
+            .map_or(0.0, |time| time.as_secs_f64() * 1e3)
     };
-    println!("{name:<14} p50 {:.2} ms   p99 {:.2} ms   max {:.2} ms", at(0.5), at(0.99), at(1.0));
+    println!(
+        "{name:<14} p50 {:.2} ms   p99 {:.2} ms   max {:.2} ms",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 /// Memory and CPU time of a process, from `/proc`.
@@ -37,14 +47,23 @@ impl Process {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid?)).ok()?;
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         // utime and stime, 14 and 15 in proc(5), counted after the name.
-        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
-        Some(Self { cpu_ticks: ticks(11)? + ticks(12)? })
+        let ticks = |index: usize| {
+            fields
+                .get(index)
+                .and_then(|field| field.parse::<u64>().ok())
+        };
+        Some(Self {
+            cpu_ticks: ticks(11)? + ticks(12)?,
+        })
     }
 
     pub(crate) fn print_since(&self, pid: Option<u32>) {
         if let (Some(now), Some(rss)) = (Self::of(pid), rss_kib(pid)) {
             let seconds = (now.cpu_ticks - self.cpu_ticks) as f64 / 100.0;
-            println!("process        {seconds:.2} CPU s   {:.1} MB resident", rss as f64 / 1024.0);
+            println!(
+                "process        {seconds:.2} CPU s   {:.1} MB resident",
+                rss as f64 / 1024.0
+            );
         }
     }
 }

@@ -57,11 +57,21 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let Cli { address, pid, command } = Cli::parse();
+    let Cli {
+        address,
+        pid,
+        command,
+    } = Cli::parse();
     let before = figures::Process::of(pid);
     match command {
-        Command::Turns { concurrency, turns, characters } => {
-            scenario::turns(address, concurrency, turns, characters).await?.print(turns);
+        Command::Turns {
+            concurrency,
+            turns,
+            characters,
+        } => {
+            scenario::turns(address, concurrency, turns, characters)
+                .await?
+                .print(turns);
         }
         Command::Cancel { turns } => scenario::cancel(address, turns).await?.print(turns),
         Command::Open { streams, seconds } => {

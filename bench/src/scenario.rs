@@ -33,17 +33,30 @@ pub(crate) async fn turns(
         let mut figures = Figures::default();
         let mut session = String::new();
         let mut done = 0;
-        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+        while left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            })
+            .is_ok()
+        {
             if done % TURNS_OF_A_SESSION == 0 {
                 session = connection.session().await?;
             }
             done += 1;
             let sent = Instant::now();
-            let body = connection.post(&stream_path(&session), &json!({"message": "go"})).await?;
+            let body = connection
+                .post(&stream_path(&session), &json!({"message": "go"}))
+                .await?;
             let read = read(body, sent, characters > 0).await?;
             ensure!(read.done, "a stream ended without [DONE]");
-            ensure!(characters == 0 || read.characters == characters, "{} characters", read.characters);
-            figures.first.push(read.first.context("a stream without a delta")?);
+            ensure!(
+                characters == 0 || read.characters == characters,
+                "{} characters",
+                read.characters
+            );
+            figures
+                .first
+                .push(read.first.context("a stream without a delta")?);
             figures.total.push(sent.elapsed());
         }
         anyhow::Ok(figures)
@@ -65,10 +78,15 @@ pub(crate) async fn cancel(address: SocketAddr, turns: usize) -> anyhow::Result<
     for _ in 0..turns {
         let session = control.session().await?;
         let sent = Instant::now();
-        let mut body = connection.post(&stream_path(&session), &json!({"message": "go"})).await?;
+        let mut body = connection
+            .post(&stream_path(&session), &json!({"message": "go"}))
+            .await?;
         let mut seen = Read::default();
         while seen.first.is_none() {
-            ensure!(seen.next(&mut body, sent, false).await?, "the turn ended before it was cancelled");
+            ensure!(
+                seen.next(&mut body, sent, false).await?,
+                "the turn ended before it was cancelled"
+            );
         }
         let asked = Instant::now();
         let path = format!("/api/chat/sessions/{session}/cancel");
@@ -102,15 +120,22 @@ pub(crate) async fn open(
         let mut connection = Connection::open(address).await?;
         let session = connection.session().await?;
         let sent = Instant::now();
-        let mut body = connection.post(&stream_path(&session), &json!({"message": "go"})).await?;
+        let mut body = connection
+            .post(&stream_path(&session), &json!({"message": "go"}))
+            .await?;
         let mut seen = Read::default();
-        ensure!(seen.next(&mut body, sent, false).await?, "a stream that is no stream");
+        ensure!(
+            seen.next(&mut body, sent, false).await?,
+            "a stream that is no stream"
+        );
         held.push((connection, body));
     }
     tokio::time::sleep(hold).await;
     if let (Some(before), Some(after)) = (before, rss_kib(pid)) {
         let each = (after.saturating_sub(before)) as f64 / streams as f64;
-        println!("open streams   {streams}: {before} KiB before, {after} KiB after, {each:.1} KiB each");
+        println!(
+            "open streams   {streams}: {before} KiB before, {after} KiB after, {each:.1} KiB each"
+        );
     }
     Ok(())
 }
@@ -129,10 +154,19 @@ struct Read {
 
 impl Read {
     /// Takes the next frame in; false: the body has ended.
-    async fn next(&mut self, body: &mut Incoming, sent: Instant, count: bool) -> anyhow::Result<bool> {
-        let Some(frame) = tokio::time::timeout(LIMIT, body.frame()).await? else { return Ok(false) };
+    async fn next(
+        &mut self,
+        body: &mut Incoming,
+        sent: Instant,
+        count: bool,
+    ) -> anyhow::Result<bool> {
+        let Some(frame) = tokio::time::timeout(LIMIT, body.frame()).await? else {
+            return Ok(false);
+        };
         let frame = frame?;
-        let Some(data) = frame.data_ref() else { return Ok(true) };
+        let Some(data) = frame.data_ref() else {
+            return Ok(true);
+        };
         self.rest.extend_from_slice(data);
         let bytes = std::mem::take(&mut self.rest);
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').peekable();
@@ -153,7 +187,9 @@ impl Read {
             self.first.get_or_insert_with(|| sent.elapsed());
             if count {
                 let event: Value = serde_json::from_slice(line.get(6..).unwrap_or_default())?;
-                self.characters += event["delta"].as_str().map_or(0, |delta| delta.chars().count());
+                self.characters += event["delta"]
+                    .as_str()
+                    .map_or(0, |delta| delta.chars().count());
             }
         } else if line.starts_with(b"data: {\"type\":\"error\"") {
             anyhow::bail!("{}", String::from_utf8_lossy(line));

@@ -21,7 +21,7 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 
 /// Entries that the journal may be ahead of the stream before it waits.
-pub const BACKLOG: usize = 1024;
+pub(crate) const BACKLOG: usize = 1024;
 /// Most entries in one append.
 const BATCH: usize = 512;
 /// Between two tries to reach a stream that is away.
@@ -31,7 +31,7 @@ const FINISH_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the journal sends.
 #[derive(Debug)]
-pub enum Told {
+pub(crate) enum Told {
     /// Append this.
     Entry(Entry),
     /// The turn is committed as ended: end the stream.
@@ -40,11 +40,11 @@ pub enum Told {
 
 /// Entries of this attempt that are in no part yet.
 #[derive(Debug, Default)]
-pub struct Unsaved(Mutex<Vec<Entry>>);
+pub(crate) struct Unsaved(Mutex<Vec<Entry>>);
 
 impl Unsaved {
     /// Adds an entry, merged with the last one where they adjoin.
-    pub fn push(&self, entry: Entry) {
+    pub(crate) fn push(&self, entry: Entry) {
         let mut entries = self.entries();
         let rest = match entries.last_mut() {
             Some(last) => last.absorb(entry),
@@ -54,12 +54,12 @@ impl Unsaved {
     }
 
     /// All of them, in order.
-    pub fn all(&self) -> Vec<Entry> {
+    pub(crate) fn all(&self) -> Vec<Entry> {
         self.entries().clone()
     }
 
     /// Forgets them: they are durable.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.entries().clear();
     }
 
@@ -77,7 +77,7 @@ enum Standing {
 }
 
 /// Writes one attempt's stream.
-pub struct Appender {
+pub(crate) struct Appender {
     pub store: Arc<dyn Store>,
     pub streams: Arc<dyn TurnStreams>,
     pub fence: Fence,
@@ -93,8 +93,10 @@ struct Fenced;
 
 impl Appender {
     /// Appends until the journal is closed, or ended and written out.
-    pub async fn run(mut self) {
-        let mut standing = Standing::Lost { not_before: Instant::now() };
+    pub(crate) async fn run(mut self) {
+        let mut standing = Standing::Lost {
+            not_before: Instant::now(),
+        };
         let mut told = Vec::new();
         loop {
             if self.catch_up(&mut standing).await.is_err() {
@@ -125,7 +127,8 @@ impl Appender {
         match standing {
             Standing::At(_) => self.told.recv_many(told, BATCH).await > 0,
             Standing::Lost { not_before } => {
-                let waiting = tokio::time::timeout_at(*not_before, self.told.recv_many(told, BATCH)).await;
+                let waiting =
+                    tokio::time::timeout_at(*not_before, self.told.recv_many(told, BATCH)).await;
                 waiting.is_err() || !told.is_empty()
             }
         }
@@ -148,7 +151,11 @@ impl Appender {
 
     /// Fences the stream and writes what it lacks; none: it is another's.
     async fn begin(&mut self) -> Result<Option<Position>, PortError> {
-        let position = match self.streams.begin(self.fence.key, self.fence.attempt).await? {
+        let position = match self
+            .streams
+            .begin(self.fence.key, self.fence.attempt)
+            .await?
+        {
             Begun::At { position, .. } => position,
             Begun::Fenced => return Ok(None),
         };
@@ -162,18 +169,25 @@ impl Appender {
             },
         };
         let durable = end_of(&parts);
-        let all = parts.into_iter().chain(unsaved.into_iter().filter(|entry| entry.position > durable));
+        let all = parts
+            .into_iter()
+            .chain(unsaved.into_iter().filter(|entry| entry.position > durable));
         let append = self.from(position, all);
         let to = append.to();
         match self.streams.append(self.fence.key, append).await? {
             Appended::Done => Ok(Some(to)),
             Appended::Fenced => Ok(None),
-            Appended::Lost => Err(PortError::unavailable("beginning a stream", "it was lost again")),
+            Appended::Lost => Err(PortError::unavailable(
+                "beginning a stream",
+                "it was lost again",
+            )),
         }
     }
 
     async fn append(&self, standing: &mut Standing, entries: Vec<Entry>) -> Result<(), Fenced> {
-        let Standing::At(at) = *standing else { return Ok(()) };
+        let Standing::At(at) = *standing else {
+            return Ok(());
+        };
         let append = self.from(at, entries);
         if append.entries.is_empty() {
             return Ok(());
@@ -182,7 +196,9 @@ impl Appender {
         *standing = match self.streams.append(self.fence.key, append).await {
             Ok(Appended::Done) => Standing::At(to),
             Ok(Appended::Fenced) => return Err(Fenced),
-            Ok(Appended::Lost) => Standing::Lost { not_before: Instant::now() },
+            Ok(Appended::Lost) => Standing::Lost {
+                not_before: Instant::now(),
+            },
             Err(error) => {
                 tracing::debug!(turn_id = %self.fence.key.turn_id, %error, "append failed");
                 lost()
@@ -199,7 +215,11 @@ impl Appender {
                 let append = self.from(at, std::mem::take(&mut entries));
                 match self.streams.finish(self.fence.key, append).await {
                     Ok(Appended::Done | Appended::Fenced) => return,
-                    Ok(Appended::Lost) => standing = Standing::Lost { not_before: Instant::now() },
+                    Ok(Appended::Lost) => {
+                        standing = Standing::Lost {
+                            not_before: Instant::now(),
+                        }
+                    }
                     Err(_) => standing = lost(),
                 }
             }
@@ -217,10 +237,16 @@ impl Appender {
     /// they are merged, so that no merged delta reaches across `from`.
     fn from(&self, from: Position, entries: impl IntoIterator<Item = Entry>) -> Append {
         let missing = merged(entries.into_iter().filter(|entry| entry.position > from));
-        Append { attempt: self.fence.attempt, from, entries: missing.into_iter().map(Arc::new).collect() }
+        Append {
+            attempt: self.fence.attempt,
+            from,
+            entries: missing.into_iter().map(Arc::new).collect(),
+        }
     }
 }
 
 fn lost() -> Standing {
-    Standing::Lost { not_before: Instant::now() + PAUSE }
+    Standing::Lost {
+        not_before: Instant::now() + PAUSE,
+    }
 }

@@ -10,11 +10,15 @@ use tokio_util::sync::CancellationToken;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// Listens until `stop`. A notice that is missed meanwhile is found by the heartbeat.
-pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
+pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     while let Some(error) = stop.run_until_cancelled(listen(&deps)).await {
         tracing::warn!(%error, "cancel listener died, making it again");
         let pause = RESTART_PAUSE.mul_f64(rand::rng().random_range(0.5..1.5));
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+        if stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_none()
+        {
             return;
         }
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 const RESTART_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
 /// Consumes until `stop`; makes the consumer again whenever it dies.
-pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
+pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     let (mut pause, longest) = RESTART_PAUSE;
     loop {
         match stop.run_until_cancelled(consume(&deps)).await {
@@ -21,7 +21,11 @@ pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
             Some(error) => tracing::warn!(%error, "consumer died, making it again"),
         }
         let jittered = pause.mul_f64(rand::rng().random_range(0.5..1.5));
-        if stop.run_until_cancelled(tokio::time::sleep(jittered)).await.is_none() {
+        if stop
+            .run_until_cancelled(tokio::time::sleep(jittered))
+            .await
+            .is_none()
+        {
             return;
         }
         pause = (pause * 2).min(longest);
@@ -53,9 +57,17 @@ fn take(deps: &Arc<Deps>, delivery: Delivery) {
 }
 
 async fn claim_and_run(deps: &Deps, key: copilot_core::turn::TurnKey) {
-    let Some(executor) = deps.lease.executor() else { return };
-    let Some(registration) = deps.running.register(key) else { return };
-    match deps.store.claim(executor, key.turn_id, deps.config.rules).await {
+    let Some(executor) = deps.lease.executor() else {
+        return;
+    };
+    let Some(registration) = deps.running.register(key) else {
+        return;
+    };
+    match deps
+        .store
+        .claim(executor, key.turn_id, deps.config.rules)
+        .await
+    {
         Ok(Some(turn)) => {
             registration.claimed(turn.attempt);
             turn_task::run(deps, &registration, turn).await;

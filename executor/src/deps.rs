@@ -53,7 +53,7 @@ pub struct Ports {
 }
 
 /// Everything, as handed around inside.
-pub struct Deps {
+pub(crate) struct Deps {
     pub store: Arc<dyn Store>,
     pub streams: Arc<dyn TurnStreams>,
     pub queue: Arc<dyn TurnQueue>,
@@ -72,15 +72,18 @@ pub struct Deps {
 
 impl Deps {
     /// Publishes a hint; a lost one is found by the look.
-    pub async fn hint(&self, key: TurnKey) {
+    pub(crate) async fn hint(&self, key: TurnKey) {
         if let Err(error) = self.queue.publish(key).await {
             tracing::debug!(turn_id = %key.turn_id, %error, "hint not published, the look will find it");
         }
     }
 
     /// After a turn's end and its stream's: hints at the turn that may run now.
-    pub async fn ended(&self, key: TurnKey) {
-        self.finished.lock().unwrap_or_else(PoisonError::into_inner).push(key.turn_id);
+    pub(crate) async fn ended(&self, key: TurnKey) {
+        self.finished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(key.turn_id);
         match self.store.next_waiting(key).await {
             Ok(Some(next)) => self.hint(next).await,
             Ok(None) => {}
@@ -89,7 +92,7 @@ impl Deps {
     }
 
     /// Takes the turns whose owner is to be cleared.
-    pub fn take_finished(&self) -> Vec<TurnId> {
+    pub(crate) fn take_finished(&self) -> Vec<TurnId> {
         std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// What an attempt needs beside its turn.
-pub struct JournalParts {
+pub(crate) struct JournalParts {
     pub store: Arc<dyn Store>,
     pub ids: Arc<dyn IdSource>,
     pub lease: Arc<LeaseClock>,
@@ -38,7 +38,7 @@ pub struct JournalParts {
 }
 
 /// Writes down one attempt at one turn.
-pub struct TurnJournal {
+pub(crate) struct TurnJournal {
     parts: JournalParts,
     fence: Fence,
     turn: Turn,
@@ -55,18 +55,25 @@ pub struct TurnJournal {
 impl TurnJournal {
     /// Opens the journal of a claimed turn. A later attempt begins with the mark that makes
     /// what the former one showed after the last durable point void.
-    pub fn open(
+    pub(crate) fn open(
         parts: JournalParts,
         turn: Turn,
         groundwork: &Groundwork,
     ) -> (Self, Arc<Unsaved>, mpsc::Receiver<Told>) {
         let (told, heard) = mpsc::channel(BACKLOG);
         let unsaved = Arc::new(Unsaved::default());
-        let fence = Fence { key: turn.key(), attempt: turn.attempt };
+        let fence = Fence {
+            key: turn.key(),
+            attempt: turn.attempt,
+        };
         let mut pen = Pen::new(turn.attempt, Outline::of(&living(&groundwork.parts)));
         if turn.attempt > 1 {
             let from = end_of(&groundwork.parts);
-            let reset = Event::Reset { from, step: turn.steps + 1, attempt: turn.attempt };
+            let reset = Event::Reset {
+                from,
+                step: turn.steps + 1,
+                attempt: turn.attempt,
+            };
             // Goes out with the first begin, which writes all that is unsaved.
             unsaved.push(pen.write(reset));
         }
@@ -86,20 +93,27 @@ impl TurnJournal {
     }
 
     /// Where the engine notes what the reply in flight has cost.
-    pub fn in_flight(&self) -> InFlight {
+    pub(crate) fn in_flight(&self) -> InFlight {
         self.in_flight.clone()
     }
 
     /// The terminal status, once the end is committed.
-    pub const fn ended(&self) -> Option<TurnStatus> {
+    pub(crate) const fn ended(&self) -> Option<TurnStatus> {
         self.ended
     }
 
     /// Ends the turn before its answer was whole, keeping what there is of it.
-    pub async fn conclude(&mut self, ending: Ending) -> Result<(), Stopped> {
+    pub(crate) async fn conclude(&mut self, ending: Ending) -> Result<(), Stopped> {
         let draft = Draft::of(&self.unsaved.all());
         let ids = self.parts.ids.as_ref();
-        let mut messages = last_words(&self.turn, &self.unfinished, draft, &ending, self.next_place, ids);
+        let mut messages = last_words(
+            &self.turn,
+            &self.unfinished,
+            draft,
+            &ending,
+            self.next_place,
+            ids,
+        );
         let mut usage = self.turn.usage;
         // What a stopped reply has cost counts too.
         if let (Some(partial), Some(answer)) = (self.in_flight.partial(), messages.last_mut()) {
@@ -112,7 +126,7 @@ impl TurnJournal {
     }
 
     /// Says that nothing more will come. After a committed end this also ends the stream.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         if self.ended.is_some() {
             // A closed channel means that the stream is another's: nothing to end.
             let _ = self.told.send(Told::Finish).await;
@@ -120,7 +134,10 @@ impl TurnJournal {
     }
 
     async fn tell(&self, entry: Entry) -> Result<(), Stopped> {
-        self.told.send(Told::Entry(entry)).await.map_err(|_| Stopped)
+        self.told
+            .send(Told::Entry(entry))
+            .await
+            .map_err(|_| Stopped)
     }
 
     async fn show_all(&mut self, entries: impl IntoIterator<Item = Entry>) -> Result<(), Stopped> {
@@ -146,7 +163,8 @@ impl TurnJournal {
                 }
                 Err(error) => error,
             };
-            let gone = self.parts.halt.cause() == Some(StopCause::Fenced) || !self.parts.lease.is_good();
+            let gone =
+                self.parts.halt.cause() == Some(StopCause::Fenced) || !self.parts.lease.is_good();
             if gone || !error.is_unavailable() {
                 tracing::error!(turn_id = %self.turn.id, %error, source = %error.source, "commit failed");
                 return Err(Stopped);
@@ -193,7 +211,11 @@ impl TurnJournal {
     }
 
     fn assistant_message(&self, reply: &Reply, reason: Option<FinishReason>) -> NewMessage {
-        let id = if self.turn.steps == 0 { self.turn.answer_id } else { self.parts.ids.next().into() };
+        let id = if self.turn.steps == 0 {
+            self.turn.answer_id
+        } else {
+            self.parts.ids.next().into()
+        };
         let mut message = NewMessage::empty(id, self.next_place, Role::Assistant);
         let only_calls = reply.text.is_empty() && !reply.calls.is_empty();
         message.content = (!only_calls).then(|| reply.text.clone());
@@ -212,7 +234,12 @@ impl TurnJournal {
         for call in &self.unfinished {
             if let Some(outcome) = &call.outcome {
                 let id = self.parts.ids.next().into();
-                messages.push(NewMessage::tool_result(id, place, &call.call, outcome.for_model()));
+                messages.push(NewMessage::tool_result(
+                    id,
+                    place,
+                    &call.call,
+                    outcome.for_model(),
+                ));
                 place += 1;
             }
         }
@@ -229,15 +256,25 @@ impl Journal for TurnJournal {
             Show::Reasoning(delta) => self.pen.reasoning(delta),
             Show::CallStarts { id, name } => {
                 let mut entries: Vec<Entry> = self.pen.close_block().into_iter().collect();
-                entries.push(self.pen.write(Event::ToolInputStart { tool_call_id: id, tool_name: name }));
+                entries.push(self.pen.write(Event::ToolInputStart {
+                    tool_call_id: id,
+                    tool_name: name,
+                }));
                 entries
             }
             Show::CallInput { id, delta } => {
-                vec![self.pen.write(Event::ToolInputDelta { tool_call_id: id, input_text_delta: delta })]
+                vec![self.pen.write(Event::ToolInputDelta {
+                    tool_call_id: id,
+                    input_text_delta: delta,
+                })]
             }
             Show::CallReady { id, name, input } => {
                 let mut entries: Vec<Entry> = self.pen.close_block().into_iter().collect();
-                let ready = Event::ToolInputAvailable { tool_call_id: id, tool_name: name, input };
+                let ready = Event::ToolInputAvailable {
+                    tool_call_id: id,
+                    tool_name: name,
+                    input,
+                };
                 entries.push(self.pen.write(ready));
                 entries
             }
@@ -285,14 +322,24 @@ impl Journal for TurnJournal {
     }
 
     async fn commit_result(&mut self, call_id: &str, outcome: CallOutcome) -> Result<(), Stopped> {
-        for call in self.unfinished.iter_mut().filter(|call| call.call.id == call_id) {
+        for call in self
+            .unfinished
+            .iter_mut()
+            .filter(|call| call.call.id == call_id)
+        {
             call.outcome = Some(outcome.clone());
         }
         let last = self.unfinished.iter().all(|call| call.outcome.is_some());
         let tool_call_id = call_id.to_owned();
         let answer = match outcome.clone() {
-            CallOutcome::Output(output) => Event::ToolOutputAvailable { tool_call_id, output },
-            CallOutcome::Error(error_text) => Event::ToolOutputError { tool_call_id, error_text },
+            CallOutcome::Output(output) => Event::ToolOutputAvailable {
+                tool_call_id,
+                output,
+            },
+            CallOutcome::Error(error_text) => Event::ToolOutputError {
+                tool_call_id,
+                error_text,
+            },
         };
         let mut entries = vec![self.pen.write(answer)];
         if last {
@@ -300,9 +347,18 @@ impl Journal for TurnJournal {
         }
         let mut parts = self.unsaved.all();
         parts.extend(entries.iter().cloned());
-        let messages = if last { self.tool_messages() } else { Vec::new() };
+        let messages = if last {
+            self.tool_messages()
+        } else {
+            Vec::new()
+        };
         let stored = u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let commit = ResultCommit { call_id: call_id.to_owned(), outcome, messages, parts };
+        let commit = ResultCommit {
+            call_id: call_id.to_owned(),
+            outcome,
+            messages,
+            parts,
+        };
         self.persist(|store, fence| {
             let commit = commit.clone();
             async move { store.commit_result(fence, commit).await }
@@ -320,11 +376,21 @@ impl Journal for TurnJournal {
         Ok(())
     }
 
-    async fn commit_end(&mut self, reply: Option<Reply>, reason: FinishReason) -> Result<(), Stopped> {
-        let usage = reply.as_ref().map_or(self.turn.usage, |reply| self.turn.usage.plus(reply.usage));
+    async fn commit_end(
+        &mut self,
+        reply: Option<Reply>,
+        reason: FinishReason,
+    ) -> Result<(), Stopped> {
+        let usage = reply
+            .as_ref()
+            .map_or(self.turn.usage, |reply| self.turn.usage.plus(reply.usage));
         let steps = self.turn.steps + u32::from(reply.is_some());
-        let messages = reply.iter().map(|reply| self.assistant_message(reply, Some(reason))).collect();
-        self.end(&Ending::Completed(reason), usage, steps, messages).await
+        let messages = reply
+            .iter()
+            .map(|reply| self.assistant_message(reply, Some(reason)))
+            .collect();
+        self.end(&Ending::Completed(reason), usage, steps, messages)
+            .await
     }
 
     async fn commit_failure(&mut self, error: TurnError) -> Result<(), Stopped> {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Who this process is, and whether it still may act.
-pub struct LeaseClock {
+pub(crate) struct LeaseClock {
     lease: Lease,
     heartbeat: Duration,
     held: Mutex<Held>,
@@ -36,19 +36,28 @@ struct Held {
 
 impl LeaseClock {
     /// A clock for a lease that is not registered yet.
-    pub fn new(executor: ExecutorId, lease: Lease, heartbeat: Duration) -> Arc<Self> {
-        let held = Mutex::new(Held { executor, good_until: None });
-        Arc::new(Self { lease, heartbeat, held })
+    pub(crate) fn new(executor: ExecutorId, lease: Lease, heartbeat: Duration) -> Arc<Self> {
+        let held = Mutex::new(Held {
+            executor,
+            good_until: None,
+        });
+        Arc::new(Self {
+            lease,
+            heartbeat,
+            held,
+        })
     }
 
     /// The present id, while its lease is good.
-    pub fn executor(&self) -> Option<ExecutorId> {
+    pub(crate) fn executor(&self) -> Option<ExecutorId> {
         let held = *self.held();
-        held.good_until.is_some_and(|until| Instant::now() < until).then_some(held.executor)
+        held.good_until
+            .is_some_and(|until| Instant::now() < until)
+            .then_some(held.executor)
     }
 
     /// Whether the lease is good at this moment.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.executor().is_some()
     }
 
@@ -62,7 +71,10 @@ impl LeaseClock {
     }
 
     fn lost(&self, next: ExecutorId) {
-        *self.held() = Held { executor: next, good_until: None };
+        *self.held() = Held {
+            executor: next,
+            good_until: None,
+        };
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -71,7 +83,7 @@ impl LeaseClock {
 }
 
 /// Keeps the lease, and the table and this process of one mind.
-pub struct Heartbeat {
+pub(crate) struct Heartbeat {
     pub store: Arc<dyn Store>,
     pub queue: Arc<dyn TurnQueue>,
     pub ids: Arc<dyn IdSource>,
@@ -81,7 +93,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// Registers the lease; turns may be claimed afterwards.
-    pub async fn register(&self) -> Result<(), PortError> {
+    pub(crate) async fn register(&self) -> Result<(), PortError> {
         let executor = self.clock.held().executor;
         let sent_at = Instant::now();
         self.store.register(executor, self.clock.lease).await?;
@@ -90,7 +102,7 @@ impl Heartbeat {
     }
 
     /// Beats until `stop`.
-    pub async fn run(&self, stop: CancellationToken) {
+    pub(crate) async fn run(&self, stop: CancellationToken) {
         let mut beat = tokio::time::interval(self.clock.heartbeat);
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(beat.tick()).await.is_some() {
@@ -104,10 +116,16 @@ impl Heartbeat {
     }
 
     async fn beat(&self) -> Result<(), PortError> {
-        let Some(executor) = self.clock.executor() else { return Ok(()) };
+        let Some(executor) = self.clock.executor() else {
+            return Ok(());
+        };
         let before = self.running.claimed();
         let sent_at = Instant::now();
-        let answer = timeout(self.clock.heartbeat, self.store.heartbeat(executor, self.clock.lease)).await;
+        let answer = timeout(
+            self.clock.heartbeat,
+            self.store.heartbeat(executor, self.clock.lease),
+        )
+        .await;
         let owned = match answer {
             Ok(answer) => answer?,
             Err(elapsed) => return Err(PortError::unavailable("renewing the lease", elapsed)),
@@ -125,7 +143,10 @@ impl Heartbeat {
 
     async fn hand_back(&self, orphan: OwnedTurn) -> Result<(), PortError> {
         tracing::warn!(turn_id = %orphan.key.turn_id, attempt = orphan.attempt, "nobody here runs it: handed back");
-        let fence = Fence { key: orphan.key, attempt: orphan.attempt };
+        let fence = Fence {
+            key: orphan.key,
+            attempt: orphan.attempt,
+        };
         self.store.hand_back(fence, HandBack::InOrder).await?;
         self.hint(orphan.key).await;
         Ok(())
@@ -148,7 +169,7 @@ impl Heartbeat {
     }
 
     /// Gives the lease up.
-    pub async fn unregister(&self) {
+    pub(crate) async fn unregister(&self) {
         let executor = self.clock.held().executor;
         if let Err(error) = self.store.unregister(executor).await {
             tracing::warn!(%error, "lease left to expire");

@@ -40,11 +40,18 @@ pub struct Executor {
 
 impl Executor {
     /// Takes a lease.
-    pub async fn start(ports: Ports, engine: Arc<Engine>, config: ExecutorConfig) -> Result<Self, PortError> {
+    pub async fn start(
+        ports: Ports,
+        engine: Arc<Engine>,
+        config: ExecutorConfig,
+    ) -> Result<Self, PortError> {
         let running = Running::new(usize::from(config.concurrency));
         let lease = LeaseClock::new(ports.ids.next().into(), config.lease, config.heartbeat);
-        let closer =
-            Closer::new(Arc::clone(&ports.store), Arc::clone(&ports.streams), Arc::clone(&ports.ids));
+        let closer = Closer::new(
+            Arc::clone(&ports.store),
+            Arc::clone(&ports.streams),
+            Arc::clone(&ports.ids),
+        );
         let deps = Arc::new(Deps {
             store: ports.store,
             streams: ports.streams,
@@ -77,7 +84,10 @@ impl Executor {
         let Self { deps, heartbeat } = self;
         let closing = CancellationToken::new();
         let background = async {
-            futures::join!(heartbeat.run(closing.clone()), cancels::run(Arc::clone(&deps), closing.clone()));
+            futures::join!(
+                heartbeat.run(closing.clone()),
+                cancels::run(Arc::clone(&deps), closing.clone())
+            );
         };
         let taking = async {
             futures::join!(
@@ -104,7 +114,13 @@ async fn drain(deps: &Deps, hurry: &CancellationToken) {
     }
     tracing::info!(running = deps.tasks.len(), "handing over what still runs");
     deps.running.stop_all(StopCause::Drained);
-    if tokio::time::timeout(HAND_OVER_LIMIT, deps.tasks.wait()).await.is_err() {
-        tracing::warn!(running = deps.tasks.len(), "left behind: found by others when the lease runs out");
+    if tokio::time::timeout(HAND_OVER_LIMIT, deps.tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            running = deps.tasks.len(),
+            "left behind: found by others when the lease runs out"
+        );
     }
 }

@@ -34,15 +34,19 @@ const CANCEL_WAIT: Duration = Duration::from_secs(5);
 /// How long past its deadline an executor may take to end a turn by itself.
 const OVERDUE_GRACE: Duration = Duration::from_secs(5);
 /// Rows of a deleted session stay this long, so that late readers get its end.
-const PURGE_AGE: Duration = Duration::from_secs(60);
+const PURGE_AGE: Duration = Duration::from_mins(1);
 /// Most turns closed, streams ended or sessions purged in one look.
 const LIMIT: u32 = 50;
 
 /// Looks until `stop`.
-pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
+pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     loop {
         let pause = INTERVAL.mul_f64(rand::rng().random_range(0.8..1.2));
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+        if stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await
+            .is_none()
+        {
             return;
         }
         if let Err(error) = look(&deps).await {
@@ -64,12 +68,16 @@ async fn look(deps: &Arc<Deps>) -> Result<(), PortError> {
 
 async fn claim_waiting(deps: &Arc<Deps>) -> Result<(), PortError> {
     let free = deps.running.free();
-    let Some(executor) = deps.lease.executor().filter(|_| free > 0) else { return Ok(()) };
+    let Some(executor) = deps.lease.executor().filter(|_| free > 0) else {
+        return Ok(());
+    };
     let found = Found::new(&deps.running);
     let rules = deps.config.rules;
     let claimed = deps
         .store
-        .claim_waiting(executor, free, HINT_GRACE, rules, &|key| found.register(key))
+        .claim_waiting(executor, free, HINT_GRACE, rules, &|key| {
+            found.register(key)
+        })
         .await?;
     for turn in claimed {
         if let Some(registration) = found.take(turn.id) {
@@ -82,7 +90,8 @@ async fn claim_waiting(deps: &Arc<Deps>) -> Result<(), PortError> {
 
 fn spawn(deps: &Arc<Deps>, registration: Registration, turn: Turn) {
     let task = Arc::clone(deps);
-    deps.tasks.spawn(async move { turn_task::run(&task, &registration, turn).await });
+    deps.tasks
+        .spawn(async move { turn_task::run(&task, &registration, turn).await });
 }
 
 /// Turns that were found, registered before they are claimed. One that could not be
@@ -94,7 +103,10 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn new(running: &'a Arc<Running>) -> Self {
-        Self { running, registrations: Mutex::default() }
+        Self {
+            running,
+            registrations: Mutex::default(),
+        }
     }
 
     fn register(&self, key: TurnKey) {
@@ -108,22 +120,31 @@ impl<'a> Found<'a> {
     }
 
     fn registrations(&self) -> MutexGuard<'_, HashMap<TurnId, Registration>> {
-        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registrations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
     let max_attempts = deps.config.rules.max_attempts;
-    let closable = deps.store.closable(max_attempts, CANCEL_WAIT, OVERDUE_GRACE, LIMIT).await?;
+    let closable = deps
+        .store
+        .closable(max_attempts, CANCEL_WAIT, OVERDUE_GRACE, LIMIT)
+        .await?;
     for (key, cause) in closable {
         let (when, ending) = match cause {
             CloseCause::Cancelled => (RaiseIf::Cancelled, Ending::Cancelled),
-            CloseCause::AttemptsExhausted => {
-                (RaiseIf::AttemptsExhausted { max_attempts }, Ending::Failed(attempts_exhausted()))
-            }
-            CloseCause::Overdue => {
-                (RaiseIf::Overdue { grace: OVERDUE_GRACE }, Ending::Failed(turn_task::timed_out()))
-            }
+            CloseCause::AttemptsExhausted => (
+                RaiseIf::AttemptsExhausted { max_attempts },
+                Ending::Failed(attempts_exhausted()),
+            ),
+            CloseCause::Overdue => (
+                RaiseIf::Overdue {
+                    grace: OVERDUE_GRACE,
+                },
+                Ending::Failed(turn_task::timed_out()),
+            ),
         };
         let closed = deps.closer.close(key, when, &ending).await?;
         tracing::info!(turn_id = %key.turn_id, ?cause, ?closed, "turn ended by the look");
@@ -140,7 +161,11 @@ async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
         }
         done.push(key.turn_id);
     }
-    if done.is_empty() { Ok(()) } else { deps.store.streams_finished(&done).await }
+    if done.is_empty() {
+        Ok(())
+    } else {
+        deps.store.streams_finished(&done).await
+    }
 }
 
 fn attempts_exhausted() -> TurnError {

@@ -1,12 +1,7 @@
 //! The turns that this process works on, or is about to claim.
 
 use crate::halt::{Halt, StopCause};
-use copilot_core::{
-    id::TurnId,
-    port::store::OwnedTurn,
-    position::Attempt,
-    turn::TurnKey,
-};
+use copilot_core::{id::TurnId, port::store::OwnedTurn, position::Attempt, turn::TurnKey};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,13 +17,13 @@ struct Entry {
 
 /// All turns of this process. A turn is registered before it is claimed, so that a cancel
 /// finds it in every order of events, and only once at a time.
-pub struct Running {
+pub(crate) struct Running {
     turns: Mutex<HashMap<TurnId, Entry>>,
     slots: Arc<Semaphore>,
 }
 
 /// A turn's place among the running; leaving it open ends it.
-pub struct Registration {
+pub(crate) struct Registration {
     running: Arc<Running>,
     turn_id: TurnId,
     halt: Arc<Halt>,
@@ -37,65 +32,91 @@ pub struct Registration {
 
 /// What the rows mean for what runs here.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Reconciled {
+pub(crate) struct Reconciled {
     /// The table gives them to me, but nothing here works on them.
     pub hand_back: Vec<OwnedTurn>,
 }
 
 impl Running {
     /// Room for `concurrency` turns.
-    pub fn new(concurrency: usize) -> Arc<Self> {
-        Arc::new(Self { turns: Mutex::default(), slots: Arc::new(Semaphore::new(concurrency)) })
+    pub(crate) fn new(concurrency: usize) -> Arc<Self> {
+        Arc::new(Self {
+            turns: Mutex::default(),
+            slots: Arc::new(Semaphore::new(concurrency)),
+        })
     }
 
     /// Slots that are free now.
-    pub fn free(&self) -> u32 {
+    pub(crate) fn free(&self) -> u32 {
         u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX)
     }
 
     /// Registers a turn that is about to be claimed; none: no slot is free, or it is here already.
-    pub fn register(self: &Arc<Self>, key: TurnKey) -> Option<Registration> {
+    pub(crate) fn register(self: &Arc<Self>, key: TurnKey) -> Option<Registration> {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         let halt = Arc::new(Halt::default());
         let mut turns = self.turns();
         if turns.contains_key(&key.turn_id) {
             return None;
         }
-        turns.insert(key.turn_id, Entry { key, attempt: None, halt: Arc::clone(&halt) });
-        Some(Registration { running: Arc::clone(self), turn_id: key.turn_id, halt, _slot: slot })
+        turns.insert(
+            key.turn_id,
+            Entry {
+                key,
+                attempt: None,
+                halt: Arc::clone(&halt),
+            },
+        );
+        Some(Registration {
+            running: Arc::clone(self),
+            turn_id: key.turn_id,
+            halt,
+            _slot: slot,
+        })
     }
 
     /// Asks one turn to stop, if it is here.
-    pub fn stop(&self, turn: TurnId, cause: StopCause) {
+    pub(crate) fn stop(&self, turn: TurnId, cause: StopCause) {
         if let Some(entry) = self.turns().get(&turn) {
             entry.halt.stop(cause);
         }
     }
 
     /// Asks all turns to stop.
-    pub fn stop_all(&self, cause: StopCause) {
+    pub(crate) fn stop_all(&self, cause: StopCause) {
         for entry in self.turns().values() {
             entry.halt.stop(cause);
         }
     }
 
     /// The turns that are claimed and run, with their attempts.
-    pub fn claimed(&self) -> HashMap<TurnId, Attempt> {
-        self.turns().iter().filter_map(|(id, entry)| Some((*id, entry.attempt?))).collect()
+    pub(crate) fn claimed(&self) -> HashMap<TurnId, Attempt> {
+        self.turns()
+            .iter()
+            .filter_map(|(id, entry)| Some((*id, entry.attempt?)))
+            .collect()
     }
 
     /// The keys of all turns here.
-    pub fn keys(&self) -> Vec<TurnKey> {
+    pub(crate) fn keys(&self) -> Vec<TurnKey> {
         self.turns().values().map(|entry| entry.key).collect()
     }
 
     /// Judges what runs here by rows that are `owned` by this executor. `before` is what was
     /// claimed when the statement was sent: whatever was claimed since is left alone.
-    pub fn reconcile(&self, before: &HashMap<TurnId, Attempt>, owned: &[OwnedTurn]) -> Reconciled {
+    pub(crate) fn reconcile(
+        &self,
+        before: &HashMap<TurnId, Attempt>,
+        owned: &[OwnedTurn],
+    ) -> Reconciled {
         let turns = self.turns();
-        let rows: HashMap<TurnId, &OwnedTurn> = owned.iter().map(|row| (row.key.turn_id, row)).collect();
+        let rows: HashMap<TurnId, &OwnedTurn> =
+            owned.iter().map(|row| (row.key.turn_id, row)).collect();
         for (id, attempt) in before {
-            let Some(entry) = turns.get(id).filter(|entry| entry.attempt == Some(*attempt)) else {
+            let Some(entry) = turns
+                .get(id)
+                .filter(|entry| entry.attempt == Some(*attempt))
+            else {
                 continue;
             };
             match rows.get(id) {
@@ -109,9 +130,13 @@ impl Running {
             }
         }
         let hand_back = owned.iter().filter(|row| {
-            turns.get(&row.key.turn_id).is_none_or(|entry| entry.attempt.is_some_and(|mine| mine < row.attempt))
+            turns
+                .get(&row.key.turn_id)
+                .is_none_or(|entry| entry.attempt.is_some_and(|mine| mine < row.attempt))
         });
-        Reconciled { hand_back: hand_back.copied().collect() }
+        Reconciled {
+            hand_back: hand_back.copied().collect(),
+        }
     }
 
     fn turns(&self) -> MutexGuard<'_, HashMap<TurnId, Entry>> {
@@ -121,14 +146,14 @@ impl Running {
 
 impl Registration {
     /// Says that the turn was claimed with `attempt`.
-    pub fn claimed(&self, attempt: Attempt) {
+    pub(crate) fn claimed(&self, attempt: Attempt) {
         if let Some(entry) = self.running.turns().get_mut(&self.turn_id) {
             entry.attempt = Some(attempt);
         }
     }
 
     /// What asks this turn to stop.
-    pub const fn halt(&self) -> &Arc<Halt> {
+    pub(crate) const fn halt(&self) -> &Arc<Halt> {
         &self.halt
     }
 }
@@ -146,11 +171,18 @@ mod tests {
     use uuid::Uuid;
 
     fn key(n: u128) -> TurnKey {
-        TurnKey { session_id: SessionId::from(Uuid::nil()), turn_id: TurnId::from(Uuid::from_u128(n)) }
+        TurnKey {
+            session_id: SessionId::from(Uuid::nil()),
+            turn_id: TurnId::from(Uuid::from_u128(n)),
+        }
     }
 
     fn row(n: u128, attempt: Attempt) -> OwnedTurn {
-        OwnedTurn { key: key(n), attempt, cancel_requested: false }
+        OwnedTurn {
+            key: key(n),
+            attempt,
+            cancel_requested: false,
+        }
     }
 
     #[test]
@@ -178,7 +210,10 @@ mod tests {
         let running = Running::new(4);
         let in_flight = running.register(key(1)).unwrap();
         let before = running.claimed();
-        assert_eq!(running.reconcile(&before, &[row(1, 1)]), Reconciled::default());
+        assert_eq!(
+            running.reconcile(&before, &[row(1, 1)]),
+            Reconciled::default()
+        );
         assert_eq!(in_flight.halt().cause(), None);
     }
 
@@ -203,7 +238,10 @@ mod tests {
         let running = Running::new(4);
         let marked = running.register(key(1)).unwrap();
         marked.claimed(3);
-        let rows = [OwnedTurn { cancel_requested: true, ..row(1, 3) }];
+        let rows = [OwnedTurn {
+            cancel_requested: true,
+            ..row(1, 3)
+        }];
         running.reconcile(&running.claimed(), &rows);
         assert_eq!(marked.halt().cause(), Some(StopCause::Cancelled));
     }

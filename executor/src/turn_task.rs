@@ -19,9 +19,12 @@ use tokio::time::Instant;
 
 /// Runs a claimed turn. Whatever happens, it ends here with a committed end, a hand-back, or
 /// because the turn is somebody else's.
-pub async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
+pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
     let key = turn.key();
-    let fence = Fence { key, attempt: turn.attempt };
+    let fence = Fence {
+        key,
+        attempt: turn.attempt,
+    };
     let halt = registration.halt();
     if turn.cancel_requested {
         halt.stop(StopCause::Cancelled);
@@ -31,7 +34,9 @@ pub async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
         session_id = %key.session_id, turn_id = %key.turn_id, attempt = turn.attempt,
         queued_ms = queued_ms(&turn), "turn claimed"
     );
-    let outcome = AssertUnwindSafe(attempt(deps, halt, turn)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(attempt(deps, halt, turn))
+        .catch_unwind()
+        .await;
     let why = match outcome {
         Ok(Outcome::Ended(status)) => {
             tracing::info!(
@@ -61,7 +66,10 @@ enum Outcome {
 }
 
 async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> Outcome {
-    let fence = Fence { key: turn.key(), attempt: turn.attempt };
+    let fence = Fence {
+        key: turn.key(),
+        attempt: turn.attempt,
+    };
     let groundwork = match deps.store.groundwork(fence).await {
         Ok(Some(groundwork)) => groundwork,
         Ok(None) => return Outcome::NotOurs,
@@ -99,8 +107,17 @@ async fn work(
     mut journal: TurnJournal,
 ) -> Outcome {
     let overdue = until_deadline(deps, &turn);
-    let Groundwork { history, unfinished, .. } = groundwork;
-    let input = TurnInput { turn, history, unfinished, in_flight: journal.in_flight() };
+    let Groundwork {
+        history,
+        unfinished,
+        ..
+    } = groundwork;
+    let input = TurnInput {
+        turn,
+        history,
+        unfinished,
+        in_flight: journal.in_flight(),
+    };
     if halt.cause().is_none() {
         let engine = deps.engine.run(&input, &mut journal, halt.token().clone());
         tokio::pin!(engine);
@@ -146,18 +163,23 @@ async fn hand_back(deps: &Deps, fence: Fence, why: HandBack) {
     }
 }
 
-pub fn timed_out() -> TurnError {
-    TurnError::retryable(ErrorCode::TurnTimeout, "The answer took longer than allowed and was stopped.")
+pub(crate) fn timed_out() -> TurnError {
+    TurnError::retryable(
+        ErrorCode::TurnTimeout,
+        "The answer took longer than allowed and was stopped.",
+    )
 }
 
 fn until_deadline(deps: &Deps, turn: &Turn) -> Duration {
-    turn.deadline_at.map_or(deps.config.rules.timeout, |deadline| {
-        (deadline - deps.clock.now()).to_std().unwrap_or_default()
-    })
+    turn.deadline_at
+        .map_or(deps.config.rules.timeout, |deadline| {
+            (deadline - deps.clock.now()).to_std().unwrap_or_default()
+        })
 }
 
 fn queued_ms(turn: &Turn) -> i64 {
-    turn.started_at.map_or(0, |started| (started - turn.created_at).num_milliseconds())
+    turn.started_at
+        .map_or(0, |started| (started - turn.created_at).num_milliseconds())
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -84,7 +84,8 @@ impl Engine {
         journal: &mut dyn Journal,
         cancel: CancellationToken,
     ) -> Result<(), Stopped> {
-        let mut run = Run { parts: &self.parts, input, journal, cancelled: pin!(cancel.cancelled()), cancel: &cancel };
+        let cancelled = pin!(cancel.cancelled());
+        let mut run = Run { parts: &self.parts, input, journal, cancelled, cancel: &cancel };
         match run.to_end().await {
             Ok(()) => Ok(()),
             Err(Halt::Stopped) => Err(Stopped),
@@ -94,15 +95,15 @@ impl Engine {
 }
 
 /// One turn on its way.
-struct Run<'a> {
+struct Run<'a, 'c> {
     parts: &'a EngineParts,
     input: &'a TurnInput,
     journal: &'a mut dyn Journal,
-    cancelled: Pin<&'a mut WaitForCancellationFuture<'a>>,
+    cancelled: Pin<&'a mut WaitForCancellationFuture<'c>>,
     cancel: &'a CancellationToken,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     async fn to_end(&mut self) -> Result<(), Halt> {
         let config = &self.parts.config;
         let turn = &self.input.turn;
@@ -121,7 +122,9 @@ impl Run<'_> {
             if whole.calls.is_empty() {
                 let reason = end_of(whole.reason);
                 let reply = self.reply(whole, &request);
-                return Ok(self.journal.commit_end(Some(reply), reason).await?);
+                self.journal.commit_end(Some(reply), reason).await?;
+                self.input.in_flight.forget();
+                return Ok(());
             }
             let outcomes = self.call_step(whole, &mut request).await?;
             request.messages.extend(outcomes);
@@ -226,12 +229,13 @@ impl Run<'_> {
             calls: calls.clone(),
         });
         self.journal.commit_reply(reply).await?;
+        self.input.in_flight.forget();
         let outcomes = self.run_calls(&calls.iter().collect::<Vec<_>>()).await?;
         Ok(results(&calls, &outcomes))
     }
 
     fn reply(&self, whole: WholeReply, request: &ModelRequest) -> Reply {
-        let cost = self.input.in_flight.finish();
+        let cost = self.input.in_flight.partial();
         let effect = |call: ToolCall| {
             let effect = self.parts.registry.effect(&call.name);
             (call, effect)

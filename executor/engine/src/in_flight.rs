@@ -37,7 +37,7 @@ struct Writing {
 pub struct InFlight(Arc<Mutex<Option<Writing>>>);
 
 impl InFlight {
-    /// The reply that was being written when the engine stopped; none between replies.
+    /// The reply that is not durable yet; none between replies.
     #[must_use]
     pub fn partial(&self) -> Option<PartialReply> {
         self.with(|writing| {
@@ -87,14 +87,7 @@ impl InFlight {
         });
     }
 
-    /// The reply is complete: hands over what it used and how long it took.
-    pub(crate) fn finish(&self) -> Option<PartialReply> {
-        let partial = self.partial();
-        self.with(|slot| *slot = None);
-        partial
-    }
-
-    /// Nothing of the reply was shown, and it is tried again.
+    /// The reply is durable, or was never shown.
     pub(crate) fn forget(&self) {
         self.with(|slot| *slot = None);
     }
@@ -155,7 +148,8 @@ mod tests {
 
         let reported = Usage { input_tokens: 9, output_tokens: 1, total_tokens: 10, ..Usage::default() };
         in_flight.reported(reported);
-        assert_eq!(in_flight.finish().unwrap().usage, reported);
+        assert_eq!(in_flight.partial().unwrap().usage, reported);
+        in_flight.forget();
         assert_eq!(in_flight.partial(), None);
     }
 

@@ -51,7 +51,11 @@ pub struct FilesNote {
 
 /// One event of a turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
 pub enum Event {
     /// The answer begins.
     Start {
@@ -198,7 +202,12 @@ impl Event {
     /// A transient status.
     #[must_use]
     pub fn status(message: impl Into<String>) -> Self {
-        Self::Status { data: StatusNote { message: message.into() }, transient: true }
+        Self::Status {
+            data: StatusNote {
+                message: message.into(),
+            },
+            transient: true,
+        }
     }
 
     /// The text of a delta.
@@ -206,7 +215,9 @@ impl Event {
     pub fn delta(&self) -> Option<&str> {
         match self {
             Self::TextDelta { delta, .. } | Self::ReasoningDelta { delta, .. } => Some(delta),
-            Self::ToolInputDelta { input_text_delta, .. } => Some(input_text_delta),
+            Self::ToolInputDelta {
+                input_text_delta, ..
+            } => Some(input_text_delta),
             _ => None,
         }
     }
@@ -214,7 +225,9 @@ impl Event {
     fn delta_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::TextDelta { delta, .. } | Self::ReasoningDelta { delta, .. } => Some(delta),
-            Self::ToolInputDelta { input_text_delta, .. } => Some(input_text_delta),
+            Self::ToolInputDelta {
+                input_text_delta, ..
+            } => Some(input_text_delta),
             _ => None,
         }
     }
@@ -229,10 +242,15 @@ impl Event {
     fn is_continued_by(&self, next: &Self) -> bool {
         match (self, next) {
             (Self::TextDelta { id, .. }, Self::TextDelta { id: other, .. })
-            | (Self::ReasoningDelta { id, .. }, Self::ReasoningDelta { id: other, .. }) => id == other,
+            | (Self::ReasoningDelta { id, .. }, Self::ReasoningDelta { id: other, .. }) => {
+                id == other
+            }
             (
                 Self::ToolInputDelta { tool_call_id, .. },
-                Self::ToolInputDelta { tool_call_id: other, .. },
+                Self::ToolInputDelta {
+                    tool_call_id: other,
+                    ..
+                },
             ) => tool_call_id == other,
             _ => false,
         }
@@ -257,23 +275,37 @@ impl Entry {
     /// `event`, ending at `position`.
     #[must_use]
     pub fn new(position: Position, event: Event) -> Self {
-        Self { position, units: event.units(), event }
+        Self {
+            position,
+            units: event.units(),
+            event,
+        }
     }
 
     /// The first position that it covers.
     #[must_use]
     pub const fn first(&self) -> Position {
-        Position::new(self.position.attempt, self.position.unit.saturating_sub(self.units - 1))
+        Position::new(
+            self.position.attempt,
+            self.position.unit.saturating_sub(self.units - 1),
+        )
     }
 
     /// The rest of a delta after `cursor`, which lies inside it.
     #[must_use]
     pub fn after(&self, cursor: Position) -> Self {
         let mut rest = self.clone();
-        let left = self.position.unit.saturating_sub(cursor.unit).min(self.units);
+        let left = self
+            .position
+            .unit
+            .saturating_sub(cursor.unit)
+            .min(self.units);
         if let Some(text) = rest.event.delta_mut() {
             let seen = usize::try_from(self.units - left).unwrap_or(usize::MAX);
-            let cut = text.char_indices().nth(seen).map_or(text.len(), |(at, _)| at);
+            let cut = text
+                .char_indices()
+                .nth(seen)
+                .map_or(text.len(), |(at, _)| at);
             text.drain(..cut);
             rest.units = left;
         }
@@ -318,7 +350,10 @@ mod tests {
     fn delta(unit: u64, text: &str) -> Entry {
         Entry::new(
             Position::new(1, unit),
-            Event::TextDelta { id: Position::new(1, 1), delta: text.into() },
+            Event::TextDelta {
+                id: Position::new(1, 1),
+                delta: text.into(),
+            },
         )
     }
 
@@ -343,14 +378,21 @@ mod tests {
         let all = merged([delta(3, "He"), delta(6, "llo"), delta(9, "x")]);
         assert_eq!(all.len(), 2);
         assert_eq!(all[0].event.delta(), Some("Hello"));
-        assert_eq!((all[0].position, all[0].first()), (Position::new(1, 6), Position::new(1, 2)));
+        assert_eq!(
+            (all[0].position, all[0].first()),
+            (Position::new(1, 6), Position::new(1, 2))
+        );
     }
 
     #[test]
     fn an_entry_survives_json() {
         let reset = Entry::new(
             Position::new(2, 1),
-            Event::Reset { from: Position::new(1, 7), step: 1, attempt: 2 },
+            Event::Reset {
+                from: Position::new(1, 7),
+                step: 1,
+                attempt: 2,
+            },
         );
         let text = serde_json::to_string(&reset).unwrap();
         assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), reset);

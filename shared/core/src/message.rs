@@ -176,7 +176,10 @@ impl NewMessage {
     /// A message of `role` that says `content`.
     #[must_use]
     pub fn text(id: MessageId, place: u32, role: Role, content: impl Into<String>) -> Self {
-        Self { content: Some(content.into()), ..Self::empty(id, place, role) }
+        Self {
+            content: Some(content.into()),
+            ..Self::empty(id, place, role)
+        }
     }
 
     /// The answer to `call`.
@@ -193,7 +196,11 @@ impl NewMessage {
 /// Replaces every U+0000, which no database text and few terminals take, by U+FFFD.
 #[must_use]
 pub fn without_nul(text: String) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
+    if text.contains('\0') {
+        text.replace('\0', "\u{FFFD}")
+    } else {
+        text
+    }
 }
 
 /// [`without_nul`] for every string of a JSON value, keys included.
@@ -203,7 +210,10 @@ pub fn value_without_nul(value: Value) -> Value {
         Value::String(text) => Value::String(without_nul(text)),
         Value::Array(items) => Value::Array(items.into_iter().map(value_without_nul).collect()),
         Value::Object(fields) => Value::Object(
-            fields.into_iter().map(|(key, value)| (without_nul(key), value_without_nul(value))).collect(),
+            fields
+                .into_iter()
+                .map(|(key, value)| (without_nul(key), value_without_nul(value)))
+                .collect(),
         ),
         other => other,
     }

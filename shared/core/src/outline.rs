@@ -56,7 +56,8 @@ impl Outline {
                     self.calls.push(tool_call_id.clone());
                 }
             }
-            Event::ToolOutputAvailable { tool_call_id, .. } | Event::ToolOutputError { tool_call_id, .. } => {
+            Event::ToolOutputAvailable { tool_call_id, .. }
+            | Event::ToolOutputError { tool_call_id, .. } => {
                 self.calls.retain(|call| call != tool_call_id);
             }
             Event::Reset { from, .. } => self.take_back(*from),
@@ -146,14 +147,24 @@ mod tests {
         let id = Position::new(1, 2);
         let outline = Outline::of(&[
             entry(1, 1, Event::StartStep),
-            entry(1, 2, Event::ToolInputStart { tool_call_id: "c".into(), tool_name: "t".into() }),
+            entry(
+                1,
+                2,
+                Event::ToolInputStart {
+                    tool_call_id: "c".into(),
+                    tool_name: "t".into(),
+                },
+            ),
             entry(1, 3, Event::TextStart { id }),
         ]);
         assert_eq!(
             outline.closing("stopped"),
             [
                 Event::TextEnd { id },
-                Event::ToolOutputError { tool_call_id: "c".into(), error_text: "stopped".into() },
+                Event::ToolOutputError {
+                    tool_call_id: "c".into(),
+                    error_text: "stopped".into()
+                },
                 Event::FinishStep,
             ]
         );
@@ -161,7 +172,11 @@ mod tests {
 
     #[test]
     fn a_mark_kills_what_older_attempts_wrote_after_it_and_earlier_marks() {
-        let reset = |attempt| Event::Reset { from: Position::new(1, 1), step: 1, attempt };
+        let reset = |attempt| Event::Reset {
+            from: Position::new(1, 1),
+            step: 1,
+            attempt,
+        };
         let entries = [
             entry(1, 1, Event::StartStep),
             entry(1, 2, Event::FinishStep),
@@ -170,7 +185,10 @@ mod tests {
             entry(3, 1, reset(3)),
             entry(3, 2, Event::FinishStep),
         ];
-        let alive: Vec<_> = living(&entries).iter().map(|entry| entry.position.to_string()).collect();
+        let alive: Vec<_> = living(&entries)
+            .iter()
+            .map(|entry| entry.position.to_string())
+            .collect();
         assert_eq!(alive, ["1-1", "3-1", "3-2"]);
     }
 
@@ -178,12 +196,22 @@ mod tests {
     fn a_mark_takes_back_only_what_began_after_it() {
         let mut outline = Outline::of(&[
             entry(1, 1, Event::StartStep),
-            entry(1, 2, Event::ToolInputStart { tool_call_id: "c".into(), tool_name: "t".into() }),
+            entry(
+                1,
+                2,
+                Event::ToolInputStart {
+                    tool_call_id: "c".into(),
+                    tool_name: "t".into(),
+                },
+            ),
         ]);
         let mut inside = outline.clone();
         outline.take_back(Position::ZERO);
         assert_eq!((outline.step, outline.calls.len()), (None, 0));
         inside.take_back(Position::new(1, 2));
-        assert_eq!((inside.step, inside.calls.len()), (Some(Position::new(1, 1)), 1));
+        assert_eq!(
+            (inside.step, inside.calls.len()),
+            (Some(Position::new(1, 1)), 1)
+        );
     }
 }

@@ -64,7 +64,10 @@ impl Pen {
     /// A pen for `attempt`, which goes on from where `outline` stands.
     #[must_use]
     pub const fn new(attempt: Attempt, outline: Outline) -> Self {
-        Self { at: Position::new(attempt, 0), outline }
+        Self {
+            at: Position::new(attempt, 0),
+            outline,
+        }
     }
 
     /// What is open.
@@ -122,10 +125,18 @@ impl Pen {
         let mut events = self.outline.closing(CALL_STOPPED);
         match ending {
             Ending::Completed(_) => {}
-            Ending::Failed(error) => events.push(Event::Error { error: error.clone() }),
-            Ending::Cancelled => events.push(Event::Abort { reason: "cancelled".to_owned() }),
+            Ending::Failed(error) => events.push(Event::Error {
+                error: error.clone(),
+            }),
+            Ending::Cancelled => events.push(Event::Abort {
+                reason: "cancelled".to_owned(),
+            }),
         }
-        let message_metadata = FinishMetadata { usage, finish_reason: ending.finish_reason(), turn_id };
+        let message_metadata = FinishMetadata {
+            usage,
+            finish_reason: ending.finish_reason(),
+            turn_id,
+        };
         events.push(Event::Finish { message_metadata });
         events.into_iter().map(|event| self.write(event)).collect()
     }
@@ -144,23 +155,43 @@ mod tests {
         let mut pen = Pen::new(1, Outline::default());
         let mut entries = pen.reasoning("hm".into());
         entries.extend(pen.text("Hello".into()));
-        let positions: Vec<_> = entries.iter().map(|entry| entry.position.to_string()).collect();
+        let positions: Vec<_> = entries
+            .iter()
+            .map(|entry| entry.position.to_string())
+            .collect();
         assert_eq!(positions, ["1-1", "1-3", "1-4", "1-5", "1-10"]);
-        assert_eq!(entries[2].event, Event::ReasoningEnd { id: Position::new(1, 1) });
-        assert_eq!(entries[3].event, Event::TextStart { id: Position::new(1, 5) });
+        assert_eq!(
+            entries[2].event,
+            Event::ReasoningEnd {
+                id: Position::new(1, 1)
+            }
+        );
+        assert_eq!(
+            entries[3].event,
+            Event::TextStart {
+                id: Position::new(1, 5)
+            }
+        );
     }
 
     #[test]
     fn every_ending_closes_what_is_open_and_finishes_once() {
         let error = TurnError::lasting(crate::turn::ErrorCode::Internal, "broken");
-        for ending in [Ending::Completed(FinishReason::Stop), Ending::Failed(error), Ending::Cancelled] {
+        for ending in [
+            Ending::Completed(FinishReason::Stop),
+            Ending::Failed(error),
+            Ending::Cancelled,
+        ] {
             let mut pen = Pen::new(1, Outline::default());
             pen.write(Event::StartStep);
             pen.text("He".into());
             let entries = pen.end(TurnId::from(uuid::Uuid::nil()), &ending, Usage::default());
             assert!(matches!(entries[0].event, Event::TextEnd { .. }));
             assert_eq!(entries[1].event, Event::FinishStep);
-            assert!(matches!(entries.last().unwrap().event, Event::Finish { .. }));
+            assert!(matches!(
+                entries.last().unwrap().event,
+                Event::Finish { .. }
+            ));
             assert!(pen.outline().finished);
         }
     }

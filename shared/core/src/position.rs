@@ -22,7 +22,10 @@ pub struct Position {
 
 impl Position {
     /// Before everything: what a reader without a cursor has seen.
-    pub const ZERO: Self = Self { attempt: 0, unit: 0 };
+    pub const ZERO: Self = Self {
+        attempt: 0,
+        unit: 0,
+    };
 
     /// The position `attempt-unit`.
     #[must_use]
@@ -65,7 +68,9 @@ impl Serialize for Position {
 
 impl<'de> Deserialize<'de> for Position {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 

@@ -40,11 +40,12 @@ impl TurnStatus {
     /// Whether `next` may follow. `Running → Running` is another attempt.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
-        match (self, next) {
-            (Self::Queued, Self::Running | Self::Cancelled | Self::Failed)
-            | (Self::Running, _)
-            | (Self::Paused, Self::Running | Self::Failed | Self::Cancelled) => !matches!(next, Self::Queued),
-            _ => false,
+        match self {
+            Self::Queued | Self::Paused => {
+                matches!(next, Self::Running | Self::Cancelled | Self::Failed)
+            }
+            Self::Running => !matches!(next, Self::Queued),
+            Self::Completed | Self::Failed | Self::Cancelled => false,
         }
     }
 
@@ -144,13 +145,23 @@ impl TurnError {
     /// An error that may pass by itself.
     #[must_use]
     pub fn retryable(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retryable: true, retry_after_seconds: None }
+        Self {
+            code,
+            message: message.into(),
+            retryable: true,
+            retry_after_seconds: None,
+        }
     }
 
     /// An error that needs somebody to change something.
     #[must_use]
     pub fn lasting(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), retryable: false, retry_after_seconds: None }
+        Self {
+            code,
+            message: message.into(),
+            retryable: false,
+            retry_after_seconds: None,
+        }
     }
 }
 
@@ -261,7 +272,10 @@ impl Turn {
     /// Where its stream and rows are.
     #[must_use]
     pub const fn key(&self) -> TurnKey {
-        TurnKey { session_id: self.session_id, turn_id: self.id }
+        TurnKey {
+            session_id: self.session_id,
+            turn_id: self.id,
+        }
     }
 
     /// The entries that every stream of this turn begins with, derived from the row:
@@ -270,11 +284,19 @@ impl Turn {
     pub fn opening(&self) -> Vec<Entry> {
         let start = Event::Start {
             message_id: self.answer_id,
-            message_metadata: crate::event::StartMetadata { session_id: self.session_id, turn_id: self.id },
+            message_metadata: crate::event::StartMetadata {
+                session_id: self.session_id,
+                turn_id: self.id,
+            },
         };
         let mut entries = vec![Entry::new(Position::new(0, 1), start)];
         if let Some(files) = &self.request.files {
-            entries.push(Entry::new(Position::new(0, 2), Event::Files { data: files.clone() }));
+            entries.push(Entry::new(
+                Position::new(0, 2),
+                Event::Files {
+                    data: files.clone(),
+                },
+            ));
         }
         entries
     }
@@ -346,7 +368,6 @@ pub struct IdempotencyKey {
     pub digest: String,
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,7 +381,13 @@ mod tests {
                 assert!(!ended.may_become(next));
             }
         }
-        assert!(Queued.may_become(Running) && Running.may_become(Running) && Paused.may_become(Running));
-        assert!(!Queued.may_become(Completed) && !Running.may_become(Queued) && !Queued.may_become(Paused));
+        assert!(
+            Queued.may_become(Running) && Running.may_become(Running) && Paused.may_become(Running)
+        );
+        assert!(
+            !Queued.may_become(Completed)
+                && !Running.may_become(Queued)
+                && !Queued.may_become(Paused)
+        );
     }
 }

@@ -26,13 +26,24 @@ pub struct PortError {
 
 impl PortError {
     /// The server behind is away.
-    pub fn unavailable(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: ErrorKind::Unavailable, doing, source: source.into() }
+    pub fn unavailable(
+        doing: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            kind: ErrorKind::Unavailable,
+            doing,
+            source: source.into(),
+        }
     }
 
     /// Trying again will not help.
     pub fn broken(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: ErrorKind::Broken, doing, source: source.into() }
+        Self {
+            kind: ErrorKind::Broken,
+            doing,
+            source: source.into(),
+        }
     }
 
     /// Whether trying again may help.

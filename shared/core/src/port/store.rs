@@ -49,10 +49,18 @@ pub trait SessionStore: Send + Sync {
     async fn list_sessions(&self, user: &UserId, page: Page) -> Result<Listed<Session>, PortError>;
 
     /// A session without its messages.
-    async fn find_session(&self, owner: &Owner, id: SessionId) -> Result<Option<Session>, PortError>;
+    async fn find_session(
+        &self,
+        owner: &Owner,
+        id: SessionId,
+    ) -> Result<Option<Session>, PortError>;
 
     /// The session that an AI SDK client calls `client_id`.
-    async fn find_client_session(&self, user: &UserId, client_id: &str) -> Result<Option<Session>, PortError>;
+    async fn find_client_session(
+        &self,
+        user: &UserId,
+        client_id: &str,
+    ) -> Result<Option<Session>, PortError>;
 
     /// A session with messages and active stream, from one snapshot.
     async fn snapshot(
@@ -63,7 +71,12 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<Option<SessionSnapshot>, PortError>;
 
     /// Gives a session its title; none if it is not there.
-    async fn rename_session(&self, owner: &Owner, id: SessionId, title: &str) -> Result<Option<()>, PortError>;
+    async fn rename_session(
+        &self,
+        owner: &Owner,
+        id: SessionId,
+        title: &str,
+    ) -> Result<Option<()>, PortError>;
 
     /// Marks a session deleted, cancels its turns and raises their attempts. The turns that
     /// were unfinished are given back, as they are now; none if there is no such session.
@@ -111,6 +124,10 @@ pub enum Acceptance {
 
 /// What a request to cancel found.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made for each request and lives briefly"
+)]
 pub enum CancelRequest {
     /// There is no such session or turn, or it is not the caller's.
     NotFound,
@@ -125,7 +142,12 @@ pub enum CancelRequest {
 pub trait TurnIntake: Send + Sync {
     /// Checks owner, then idempotency key, then caps, then `on_busy`; then stores message and
     /// turn and gives the turn its number, all in one transaction.
-    async fn accept(&self, owner: &Owner, session: SessionId, turn: NewTurn) -> Result<Acceptance, PortError>;
+    async fn accept(
+        &self,
+        owner: &Owner,
+        session: SessionId,
+        turn: NewTurn,
+    ) -> Result<Acceptance, PortError>;
 
     /// Marks one turn, or all unfinished ones of the session, for cancel.
     async fn request_cancel(
@@ -164,7 +186,11 @@ pub trait TurnRecords: Send + Sync {
     ) -> Result<Option<Listed<Turn>>, PortError>;
 
     /// The oldest unfinished turn of the owner's session; the outer none: no such session.
-    async fn active_turn(&self, owner: &Owner, session: SessionId) -> Result<Option<Option<Turn>>, PortError>;
+    async fn active_turn(
+        &self,
+        owner: &Owner,
+        session: SessionId,
+    ) -> Result<Option<Option<Turn>>, PortError>;
 
     /// A turn and its parts (opening included, oldest first), from one snapshot; none once
     /// the session is deleted. For readers that were let in before.
@@ -310,7 +336,11 @@ pub trait TurnWork: Send + Sync {
 
     /// Renews the lease (unless it is [`Lease::Process`]) and reads what the table gives me,
     /// in one round trip; none: the lease is lost.
-    async fn heartbeat(&self, executor: ExecutorId, lease: Lease) -> Result<Option<Vec<OwnedTurn>>, PortError>;
+    async fn heartbeat(
+        &self,
+        executor: ExecutorId,
+        lease: Lease,
+    ) -> Result<Option<Vec<OwnedTurn>>, PortError>;
 
     /// Gives the lease up.
     async fn unregister(&self, executor: ExecutorId) -> Result<(), PortError>;
@@ -414,7 +444,9 @@ pub trait TurnUpkeep: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(TurnKey, CloseCause)>, PortError>;
 
-    /// Raises the attempt of an unfinished turn and clears its owner, if `when` holds.
+    /// Raises the attempt of an unfinished turn and clears its owner, if `when` holds. An owner
+    /// that is cleared has lost an attempt: what has used up its attempts stays so, should
+    /// whoever raised it not live to end it.
     async fn raise(&self, turn: TurnId, when: RaiseIf) -> Result<Option<Raised>, PortError>;
 
     /// Clears the owner of ended turns whose stream has ended too.
@@ -426,7 +458,6 @@ pub trait TurnUpkeep: Send + Sync {
     /// Removes rows of sessions deleted at least `age` ago, at most `limit` sessions.
     async fn purge(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError>;
 }
-
 
 /// Where the stream of a recorded turn stands.
 #[must_use]

@@ -35,7 +35,11 @@ pub trait TurnStreams: Send + Sync {
     async fn publish(&self, turn: TurnKey, event: Event) -> Result<(), PortError>;
 
     /// All entries after `after`, oldest first; none if there is no stream.
-    async fn read(&self, turn: TurnKey, after: Position) -> Result<Option<Vec<Arc<Entry>>>, PortError>;
+    async fn read(
+        &self,
+        turn: TurnKey,
+        after: Position,
+    ) -> Result<Option<Vec<Arc<Entry>>>, PortError>;
 
     /// What is known of the live copy; none if there is no stream.
     async fn status(&self, turn: TurnKey) -> Result<Option<LiveStatus>, PortError>;
@@ -66,7 +70,9 @@ impl Append {
     /// Where the stream stands after this.
     #[must_use]
     pub fn to(&self) -> Position {
-        self.entries.last().map_or(self.from, |entry| entry.position)
+        self.entries
+            .last()
+            .map_or(self.from, |entry| entry.position)
     }
 }
 

@@ -60,7 +60,12 @@ impl Canceller {
         bus: Arc<dyn CancelBus>,
         closer: Closer,
     ) -> Self {
-        Self { store, streams, bus, closer }
+        Self {
+            store,
+            streams,
+            bus,
+            closer,
+        }
     }
 
     /// Cancels one turn, or the running and all waiting ones of a session, and returns when
@@ -85,9 +90,17 @@ impl Canceller {
         let outcomes = self.stop_all(&turns).await?;
         let Some((oldest, (reason, status))) = turns.first().zip(outcomes.first().copied()) else {
             let reason = Some(CancelReason::NoActiveSession);
-            return Ok(Some(Cancelled { reason, turn_id: None, status: None }));
+            return Ok(Some(Cancelled {
+                reason,
+                turn_id: None,
+                status: None,
+            }));
         };
-        Ok(Some(Cancelled { reason, turn_id: Some(oldest.id), status: Some(status) }))
+        Ok(Some(Cancelled {
+            reason,
+            turn_id: Some(oldest.id),
+            status: Some(status),
+        }))
     }
 
     /// Stops turns that carry the mark, the newest first, so that none of the waiting ones
@@ -96,7 +109,10 @@ impl Canceller {
         &self,
         marked: &[Turn],
     ) -> Result<Vec<(Option<CancelReason>, TurnStatus)>, PortError> {
-        for turn in marked.iter().filter(|turn| turn.status == TurnStatus::Running) {
+        for turn in marked
+            .iter()
+            .filter(|turn| turn.status == TurnStatus::Running)
+        {
             if let Err(error) = self.bus.publish(turn.key()).await {
                 tracing::warn!(turn_id = %turn.id, %error, "cancel not published");
             }
@@ -110,7 +126,10 @@ impl Canceller {
 
     async fn stop(&self, turn: &Turn) -> Result<(Option<CancelReason>, TurnStatus), PortError> {
         let key = turn.key();
-        let unheld = self.closer.close(key, RaiseIf::CancelledAndUnheld, &Ending::Cancelled).await?;
+        let unheld = self
+            .closer
+            .close(key, RaiseIf::CancelledAndUnheld, &Ending::Cancelled)
+            .await?;
         if unheld == Closed::Ended {
             let reason = (turn.status == TurnStatus::Queued).then_some(CancelReason::Dequeued);
             return Ok((reason, TurnStatus::Cancelled));
@@ -118,9 +137,18 @@ impl Canceller {
         if let Some(status) = self.wait_for_end(key).await? {
             return Ok((None, status));
         }
-        let forced = self.closer.close(key, RaiseIf::Cancelled, &Ending::Cancelled).await?;
-        let status = self.state(key).await?.map_or(TurnStatus::Cancelled, |state| state.status);
-        Ok(((forced == Closed::Ended).then_some(CancelReason::Forced), status))
+        let forced = self
+            .closer
+            .close(key, RaiseIf::Cancelled, &Ending::Cancelled)
+            .await?;
+        let status = self
+            .state(key)
+            .await?
+            .map_or(TurnStatus::Cancelled, |state| state.status);
+        Ok((
+            (forced == Closed::Ended).then_some(CancelReason::Forced),
+            status,
+        ))
     }
 
     /// Asks the live copy after 10, 20, 40 … ms, and the row when the copy shows an end or

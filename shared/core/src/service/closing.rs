@@ -43,21 +43,37 @@ struct Tail {
 impl Closer {
     /// A closer over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, streams: Arc<dyn TurnStreams>, ids: Arc<dyn IdSource>) -> Self {
-        Self { store, streams, ids }
+    pub fn new(
+        store: Arc<dyn Store>,
+        streams: Arc<dyn TurnStreams>,
+        ids: Arc<dyn IdSource>,
+    ) -> Self {
+        Self {
+            store,
+            streams,
+            ids,
+        }
     }
 
     /// Ends a turn as `ending`, if `when` holds, keeping its partial answer.
     ///
     /// The order closes every race: the raised attempt fences the row, `begin` fences the
     /// stream and gives its tail, and only then is the answer put together and committed.
-    pub async fn close(&self, key: TurnKey, when: RaiseIf, ending: &Ending) -> Result<Closed, PortError> {
+    pub async fn close(
+        &self,
+        key: TurnKey,
+        when: RaiseIf,
+        ending: &Ending,
+    ) -> Result<Closed, PortError> {
         let Some(raised) = self.store.raise(key.turn_id, when).await? else {
             return Ok(Closed::NotOurs);
         };
         let tail = self.fence_stream(&raised).await;
         let (commit, last) = self.compose(&raised, &tail, ending);
-        let fence = Fence { key, attempt: raised.turn.attempt };
+        let fence = Fence {
+            key,
+            attempt: raised.turn.attempt,
+        };
         if self.store.commit_end(fence, commit).await? == Commit::Fenced {
             return Ok(Closed::NotOurs);
         }
@@ -73,11 +89,14 @@ impl Closer {
         let key = recorded.turn.key();
         match self.streams.begin(key, recorded.turn.attempt).await {
             Ok(Begun::At { position, .. }) => {
-                self.finish_from(key, recorded.turn.attempt, position, recorded.parts).await;
+                self.finish_from(key, recorded.turn.attempt, position, recorded.parts)
+                    .await;
             }
             Ok(Begun::Fenced) => {}
             // Readers get the end from the parts; the stream expires by itself.
-            Err(error) => tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end"),
+            Err(error) => {
+                tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end")
+            }
         }
     }
 
@@ -87,17 +106,24 @@ impl Closer {
         let key = raised.turn.key();
         let begun = self.streams.begin(key, raised.turn.attempt).await;
         let Ok(Begun::At { position, former }) = begun else {
-            return Tail { entries: Vec::new(), stream_at: None };
+            return Tail {
+                entries: Vec::new(),
+                stream_at: None,
+            };
         };
         let durable = end_of(&raised.parts);
         let current = former.is_some_and(|former| former + 1 == raised.turn.attempt);
         let entries = match self.streams.read(key, durable).await {
-            Ok(Some(entries)) if current && position > durable => {
-                living(&entries).iter().map(|entry| Entry::clone(entry)).collect()
-            }
+            Ok(Some(entries)) if current && position > durable => living(&entries)
+                .iter()
+                .map(|entry| Entry::clone(entry))
+                .collect(),
             _ => Vec::new(),
         };
-        Tail { entries, stream_at: Some(position) }
+        Tail {
+            entries,
+            stream_at: Some(position),
+        }
     }
 
     /// What is stored at the end, and the entries that are not in the parts yet.
@@ -105,7 +131,11 @@ impl Closer {
         let turn = &raised.turn;
         let known: Vec<Entry> = raised.parts.iter().chain(&tail.entries).cloned().collect();
         let mut pen = Pen::new(turn.attempt, Outline::of(&living(&known)));
-        let mark = Event::Reset { from: end_of(&known), step: turn.steps + 1, attempt: turn.attempt };
+        let mark = Event::Reset {
+            from: end_of(&known),
+            step: turn.steps + 1,
+            attempt: turn.attempt,
+        };
         let mut last = merged(tail.entries.iter().cloned());
         last.push(pen.write(mark));
         last.extend(pen.end(turn.id, ending, turn.usage));
@@ -136,8 +166,16 @@ impl Closer {
         from: Position,
         entries: impl IntoIterator<Item = Entry>,
     ) {
-        let missing = entries.into_iter().filter(|entry| entry.position > from).map(Arc::new).collect();
-        let append = Append { attempt, from, entries: missing };
+        let missing = entries
+            .into_iter()
+            .filter(|entry| entry.position > from)
+            .map(Arc::new)
+            .collect();
+        let append = Append {
+            attempt,
+            from,
+            entries: missing,
+        };
         if let Err(error) = self.streams.finish(key, append).await {
             tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end");
         }

@@ -27,8 +27,16 @@ pub struct Deleter {
 impl Deleter {
     /// A deleter over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, streams: Arc<dyn TurnStreams>, bus: Arc<dyn CancelBus>) -> Self {
-        Self { store, streams, bus }
+    pub fn new(
+        store: Arc<dyn Store>,
+        streams: Arc<dyn TurnStreams>,
+        bus: Arc<dyn CancelBus>,
+    ) -> Self {
+        Self {
+            store,
+            streams,
+            bus,
+        }
     }
 
     /// Deletes a session; none: it is not there. Its turns are cancelled in the same
@@ -57,12 +65,27 @@ impl Deleter {
     /// Ends the stream where it stands; also one that is missing, as a fence.
     async fn bury(&self, turn: &Turn) -> Result<(), PortError> {
         let key = turn.key();
-        let entries = self.streams.read(key, Position::ZERO).await?.unwrap_or_default();
+        let entries = self
+            .streams
+            .read(key, Position::ZERO)
+            .await?
+            .unwrap_or_default();
         let outline = Outline::of(crate::outline::living(&entries).iter().map(AsRef::as_ref));
-        let from = entries.last().map_or(Position::ZERO, |entry| entry.position);
+        let from = entries
+            .last()
+            .map_or(Position::ZERO, |entry| entry.position);
         let mut pen = Pen::new(turn.attempt, outline);
         let closing = pen.end(turn.id, &Ending::Cancelled, turn.usage);
         let entries = closing.into_iter().map(Arc::new).collect();
-        self.streams.bury(key, Append { attempt: turn.attempt, from, entries }).await
+        self.streams
+            .bury(
+                key,
+                Append {
+                    attempt: turn.attempt,
+                    from,
+                    entries,
+                },
+            )
+            .await
     }
 }

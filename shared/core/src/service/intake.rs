@@ -28,7 +28,11 @@ impl Intake {
     /// An intake over these ports; publishing runs on `tasks`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, queue: Arc<dyn TurnQueue>, tasks: TaskTracker) -> Self {
-        Self { store, queue, tasks }
+        Self {
+            store,
+            queue,
+            tasks,
+        }
     }
 
     /// Accepts a message as a turn. When it returns [`Acceptance::Begun`], the turn is
@@ -52,7 +56,9 @@ impl Intake {
         self.tasks.spawn(async move {
             match tokio::time::timeout(PUBLISH_LIMIT, queue.publish(turn)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published"),
+                Ok(Err(error)) => {
+                    tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published")
+                }
                 Err(_) => tracing::warn!(turn_id = %turn.turn_id, "hint not published in time"),
             }
         });

@@ -55,13 +55,25 @@ pub fn last_words(
     for call in unfinished {
         let stopped = CallOutcome::Error(CALL_STOPPED.to_owned());
         let content = call.outcome.as_ref().unwrap_or(&stopped).for_model();
-        messages.push(NewMessage::tool_result(ids.next().into(), place, &call.call, content));
+        messages.push(NewMessage::tool_result(
+            ids.next().into(),
+            place,
+            &call.call,
+            content,
+        ));
         place += 1;
     }
-    let id = if turn.steps == 0 { turn.answer_id } else { ids.next().into() };
+    let id = if turn.steps == 0 {
+        turn.answer_id
+    } else {
+        ids.next().into()
+    };
     let mut answer = NewMessage::text(id, place, Role::Assistant, draft.text);
     if !draft.reasoning.is_empty() {
-        answer.reasoning.push(Reasoning { text: draft.reasoning, signature: None });
+        answer.reasoning.push(Reasoning {
+            text: draft.reasoning,
+            signature: None,
+        });
     }
     answer.metadata.finish_reason = Some(ending.finish_reason());
     answer.metadata.error = ending.error().cloned();

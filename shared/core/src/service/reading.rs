@@ -64,7 +64,11 @@ impl Reading {
     /// Reading over these ports.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, streams: Arc<dyn TurnStreams>, watch: Arc<Watch>) -> Self {
-        Self { store, streams, watch }
+        Self {
+            store,
+            streams,
+            watch,
+        }
     }
 
     /// Opens a reader of `turn` after `cursor`; [`Position::ZERO`]: from its beginning.
@@ -72,7 +76,11 @@ impl Reading {
         let key = turn.key();
         // The feed is opened before any history is read, so that nothing falls between.
         let feed = self.streams.follow(key).await?;
-        let cursor = if cursor.attempt > turn.attempt { Position::ZERO } else { cursor };
+        let cursor = if cursor.attempt > turn.attempt {
+            Position::ZERO
+        } else {
+            cursor
+        };
         Ok(TurnReader {
             store: Arc::clone(&self.store),
             streams: Arc::clone(&self.streams),
@@ -218,7 +226,11 @@ impl TurnReader {
     /// The turn's opening is known from the row, also before anyone has begun the stream.
     fn take_stream(&mut self, stream: &[Arc<Entry>], shown: &mut Vec<Shown>) -> Taken {
         let mut entries: Vec<Arc<Entry>> = Vec::new();
-        if self.at == Position::ZERO && stream.first().is_none_or(|first| first.position.attempt > 0) {
+        if self.at == Position::ZERO
+            && stream
+                .first()
+                .is_none_or(|first| first.position.attempt > 0)
+        {
             entries.extend(self.turn.opening().into_iter().map(Arc::new));
         }
         entries.extend_from_slice(stream);
@@ -235,7 +247,11 @@ impl TurnReader {
         shown: &mut Vec<Shown>,
     ) {
         let ended = recorded.turn.status.is_terminal();
-        if ended && self.cursor.is_some_and(|cursor| cursor > end_of(&recorded.parts)) {
+        if ended
+            && self
+                .cursor
+                .is_some_and(|cursor| cursor > end_of(&recorded.parts))
+        {
             // No such place: a full replay, never a bare rest.
             self.cursor = None;
         }
@@ -244,7 +260,11 @@ impl TurnReader {
             self.at = Position::ZERO;
             self.outline = Outline::default();
         }
-        let entries = joined(&recorded.parts, stream, if ended { Beyond::Dead } else { Beyond::Kept });
+        let entries = joined(
+            &recorded.parts,
+            stream,
+            if ended { Beyond::Dead } else { Beyond::Kept },
+        );
         let taken = self.take_history(&entries, shown);
         match taken {
             _ if self.next == Next::End => {}
@@ -274,7 +294,11 @@ impl TurnReader {
     /// is taken in silently, so that the outline is what this client has been shown.
     fn take_history(&mut self, entries: &[Arc<Entry>], shown: &mut Vec<Shown>) -> Taken {
         if let Some(cursor) = self.cursor.take() {
-            let before: Vec<_> = entries.iter().filter(|entry| entry.first() <= cursor).cloned().collect();
+            let before: Vec<_> = entries
+                .iter()
+                .filter(|entry| entry.first() <= cursor)
+                .cloned()
+                .collect();
             let path = living(&before);
             for entry in &path {
                 self.outline.apply(entry);
@@ -292,7 +316,12 @@ impl TurnReader {
         self.take_with(entries, &[], shown)
     }
 
-    fn take_with(&mut self, entries: &[Arc<Entry>], all: &[Arc<Entry>], shown: &mut Vec<Shown>) -> Taken {
+    fn take_with(
+        &mut self,
+        entries: &[Arc<Entry>],
+        all: &[Arc<Entry>],
+        shown: &mut Vec<Shown>,
+    ) -> Taken {
         for entry in entries {
             if self.next == Next::End {
                 break;
@@ -301,7 +330,12 @@ impl TurnReader {
                 Place::Seen => {}
                 Place::Gap => return Taken::Gap,
                 Place::Next => {
-                    if let Event::Reset { from, step, attempt } = entry.event {
+                    if let Event::Reset {
+                        from,
+                        step,
+                        attempt,
+                    } = entry.event
+                    {
                         if self.needs_history(from) && all.is_empty() {
                             return Taken::Gap;
                         }
@@ -320,7 +354,11 @@ impl TurnReader {
             return Place::Seen;
         }
         if let Event::Reset { from, .. } = entry.event {
-            return if self.at < from { Place::Gap } else { Place::Next };
+            return if self.at < from {
+                Place::Gap
+            } else {
+                Place::Next
+            };
         }
         let first = entry.first();
         let adjoins = if first.attempt == self.at.attempt {
@@ -334,7 +372,11 @@ impl TurnReader {
 
     fn show(&mut self, entry: &Arc<Entry>, shown: &mut Vec<Shown>) {
         let inside = entry.first() <= self.at;
-        let entry = if inside { Arc::new(entry.after(self.at)) } else { Arc::clone(entry) };
+        let entry = if inside {
+            Arc::new(entry.after(self.at))
+        } else {
+            Arc::clone(entry)
+        };
         self.at = entry.position;
         self.outline.apply(&entry);
         if self.outline.finished {
@@ -365,10 +407,20 @@ impl TurnReader {
         }
         let began = self.outline.step.filter(|began| *began <= from);
         let closing = self.outline.closing(CALL_STOPPED);
-        shown.push(Shown::Retry { closing, step, attempt, at });
-        self.outline = Outline { shown: from, ..Outline::default() };
+        shown.push(Shown::Retry {
+            closing,
+            step,
+            attempt,
+            at,
+        });
+        self.outline = Outline {
+            shown: from,
+            ..Outline::default()
+        };
         if let Some(began) = began {
-            let again = all.iter().filter(|entry| entry.first() >= began && entry.position <= from);
+            let again = all
+                .iter()
+                .filter(|entry| entry.first() >= began && entry.position <= from);
             for entry in again {
                 self.outline.apply(entry);
                 shown.push(Shown::Again(Arc::clone(entry)));
@@ -379,7 +431,12 @@ impl TurnReader {
     /// Ends the response of a turn whose session was deleted.
     fn close(&mut self, shown: &mut Vec<Shown>) {
         if self.at == Position::ZERO {
-            shown.extend(self.turn.opening().into_iter().map(|entry| Shown::Closing(entry.event)));
+            shown.extend(
+                self.turn
+                    .opening()
+                    .into_iter()
+                    .map(|entry| Shown::Closing(entry.event)),
+            );
         }
         let mut pen = Pen::new(self.at.attempt, self.outline.clone());
         let end = pen.end(self.key.turn_id, &Ending::Cancelled, self.turn.usage);
@@ -428,7 +485,10 @@ fn joined(parts: &[Entry], stream: Vec<Arc<Entry>>, beyond: Beyond) -> Vec<Arc<E
     let last = end_of(parts);
     let mut all: Vec<Arc<Entry>> = parts.iter().cloned().map(Arc::new).collect();
     let covered = |entry: &Entry| {
-        let same = parts.iter().rev().find(|part| part.position.attempt == entry.position.attempt);
+        let same = parts
+            .iter()
+            .rev()
+            .find(|part| part.position.attempt == entry.position.attempt);
         same.is_some_and(|part| entry.position.unit <= part.position.unit)
     };
     all.extend(
@@ -441,7 +501,9 @@ fn joined(parts: &[Entry], stream: Vec<Arc<Entry>>, beyond: Beyond) -> Vec<Arc<E
 }
 
 fn end(entries: &[Arc<Entry>]) -> Position {
-    entries.last().map_or(Position::ZERO, |entry| entry.position)
+    entries
+        .last()
+        .map_or(Position::ZERO, |entry| entry.position)
 }
 
 const fn status_message(verdict: Verdict) -> &'static str {

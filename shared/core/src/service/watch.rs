@@ -75,7 +75,12 @@ impl Watch {
     /// A watch over nothing yet. [`Self::run`] must be running for verdicts to come.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, closer: Closer) -> Arc<Self> {
-        Arc::new(Self { store, closer, began: Instant::now(), turns: Mutex::default() })
+        Arc::new(Self {
+            store,
+            closer,
+            began: Instant::now(),
+            turns: Mutex::default(),
+        })
     }
 
     /// Adds a reader of `key`.
@@ -133,7 +138,9 @@ impl Watch {
         match self.store.recorded(key).await {
             Ok(Some(recorded)) => self.closer.finish_stream(recorded).await,
             Ok(None) => {}
-            Err(error) => tracing::debug!(turn_id = %key.turn_id, %error, "ended turn could not be read"),
+            Err(error) => {
+                tracing::debug!(turn_id = %key.turn_id, %error, "ended turn could not be read")
+            }
         }
     }
 
@@ -173,7 +180,8 @@ pub struct Watching {
 impl Watching {
     /// Says that the feed brought something.
     pub fn heard(&self) {
-        self.heard_ms.store(self.watch.elapsed_ms(), Ordering::Relaxed);
+        self.heard_ms
+            .store(self.watch.elapsed_ms(), Ordering::Relaxed);
     }
 
     /// The next verdict, each round of silence; waits for one.

@@ -5,10 +5,6 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 /// A method of the store failed.
 #[derive(Debug, thiserror::Error)]
-#[expect(
-    unreachable_pub,
-    reason = "conversions of sea-orm's public models name it"
-)]
 pub enum Failure {
     #[error(transparent)]
     Db(#[from] DbErr),

@@ -80,7 +80,7 @@ impl SqlStore {
         if rows.is_empty() {
             return Ok(None);
         }
-        rows.into_iter()
+        rows.iter()
             .filter_map(owned)
             .collect::<Result<Vec<_>, _>>()
             .map(Some)
@@ -98,7 +98,7 @@ impl SqlStore {
 }
 
 /// A lease without turns is one row without a turn.
-fn owned(row: OwnedRow) -> Option<Result<OwnedTurn, Failure>> {
+fn owned(row: &OwnedRow) -> Option<Result<OwnedTurn, Failure>> {
     let key = TurnKey {
         session_id: row.session_id?.into(),
         turn_id: row.turn_id?.into(),

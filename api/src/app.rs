@@ -1,0 +1,58 @@
+//! All routes, and what every request passes on its way to them.
+
+use crate::{
+    body_limit, cors, error,
+    error::ApiError,
+    guard::Guard,
+    openapi::service,
+    request_id,
+    routes::page,
+    state::ApiState,
+};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint, get, middleware::CatchPanic};
+use std::{any::Any, sync::Arc};
+
+/// The whole server as one endpoint.
+#[must_use]
+pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
+    let ids = Arc::clone(&state.ids);
+    let origins: Arc<[String]> = state.config.cors_origins.clone().into();
+    let guard = Guard::new(&state.config);
+    let limits = Arc::clone(&state);
+    routes(&state)
+        .data(state)
+        .around(move |endpoint, request| body_limit::limited(endpoint, request, Arc::clone(&limits)))
+        .around(move |endpoint, request| guard.clone().guarded(endpoint, request))
+        .with(CatchPanic::new().with_handler(panicked))
+        .around(error::shaped)
+        .around(move |endpoint, request| cors::crossed(endpoint, request, Arc::clone(&origins)))
+        .around(move |endpoint, request| request_id::named(endpoint, request, Arc::clone(&ids)))
+        .boxed()
+}
+
+fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
+    let service = service(&state.config);
+    let (docs, spec) = (service.swagger_ui(), service.spec_endpoint());
+    let api = Arc::new(service.into_endpoint());
+    let own = Route::new()
+        .at("/", get(page::page))
+        .at("/page.css", get(page::style))
+        .at("/docs", get(docs))
+        .at("/openapi.json", get(spec))
+        .at("/livez", Arc::clone(&api))
+        .at("/readyz", Arc::clone(&api))
+        .nest_no_strip("/api", api);
+    if state.config.base_path.is_empty() {
+        own
+    } else {
+        Route::new().nest(&state.config.base_path, own)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a panic handler")]
+fn panicked(panic: Box<dyn Any + Send>) -> ApiError {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = said.unwrap_or("no text"), "a handler panicked");
+    ApiError::internal()
+}

@@ -1,0 +1,102 @@
+//! Reads a request's body up to a limit. A 413 is sent at once, and what the client still
+//! sends is read and dropped for a while: closing on it would lose the answer on its way.
+
+use crate::{error::ApiError, state::ApiState};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use poem::{
+    Body, Endpoint, IntoResponse, Request, Response, Result,
+    http::{
+        Method,
+        header::{CONTENT_LENGTH, EXPECT},
+    },
+};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
+
+/// How long, and how much, a refused body is read on.
+const DISCARD_LIMIT: Duration = Duration::from_secs(30);
+const DISCARD_BYTES: usize = 1 << 30;
+/// What is reserved for a body before it comes.
+const RESERVED_BYTES: usize = 64 << 10;
+
+/// Gives the handlers a body that is whole and within the limit.
+pub(crate) async fn limited<E: Endpoint>(
+    endpoint: Arc<E>,
+    mut request: Request,
+    state: Arc<ApiState>,
+) -> Result<Response> {
+    let limit = limit_of(&request, &state);
+    let declared = declared_bytes(&request);
+    let body = request.take_body();
+    if !body.is_empty() {
+        let stream: BodyStream = Box::pin(body.into_bytes_stream());
+        let waits = request.headers().contains_key(EXPECT);
+        let bytes = match read(stream, declared, limit).await? {
+            Read::Whole(bytes) => bytes,
+            Read::TooLarge(rest) => {
+                // Who asked before sending will not send.
+                if !waits {
+                    discard(rest, &state);
+                }
+                return Err(ApiError::too_large(limit).into());
+            }
+        };
+        request.set_body(Body::from_bytes(bytes));
+    }
+    Ok(endpoint.call(request).await?.into_response())
+}
+
+type BodyStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+enum Read {
+    Whole(Bytes),
+    TooLarge(BodyStream),
+}
+
+async fn read(mut stream: BodyStream, declared: Option<usize>, limit: usize) -> Result<Read, ApiError> {
+    if declared.is_some_and(|declared| declared > limit) {
+        return Ok(Read::TooLarge(stream));
+    }
+    let mut bytes = BytesMut::with_capacity(declared.unwrap_or(0).min(RESERVED_BYTES));
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| {
+            tracing::debug!(%error, "body not read");
+            ApiError::bad_request("unreadable_body", "the body could not be read")
+        })?;
+        if bytes.len() + chunk.len() > limit {
+            return Ok(Read::TooLarge(stream));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Read::Whole(bytes.freeze()))
+}
+
+fn discard(mut rest: BodyStream, state: &ApiState) {
+    let stopping = state.stopping.clone();
+    state.tasks.spawn(async move {
+        let reading = async {
+            let mut left = DISCARD_BYTES;
+            while let Some(Ok(chunk)) = rest.next().await {
+                left = left.saturating_sub(chunk.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            () = reading => {}
+            () = tokio::time::sleep(DISCARD_LIMIT) => {}
+            () = stopping.cancelled() => {}
+        }
+    });
+}
+
+fn limit_of(request: &Request, state: &ApiState) -> usize {
+    let path = request.uri().path().strip_prefix(state.config.base_path.as_str());
+    let is_ai_sdk = request.method() == Method::POST && path == Some("/api/chat");
+    if is_ai_sdk { state.config.ai_sdk_max_body_bytes } else { state.config.max_body_bytes }
+}
+
+fn declared_bytes(request: &Request) -> Option<usize> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

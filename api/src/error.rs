@@ -1,0 +1,208 @@
+//! Every error on its way to HTTP.
+
+use crate::problem::{FieldError, Problem, ProblemJson};
+use copilot_core::port::{ErrorKind, PortError};
+use poem::{
+    Endpoint, IntoResponse, Request, Response, Result,
+    error::{MethodNotAllowedError, NotFoundError, ReadBodyError},
+    http::StatusCode,
+};
+use poem_openapi::{
+    ApiResponse,
+    error::{ContentTypeError, ParseParamError, ParsePathError},
+};
+use std::{error::Error, sync::Arc};
+use uuid::Uuid;
+
+/// When it is worth coming back after a 429 or a 503, in seconds.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// What a route may answer beside what it is for.
+#[derive(ApiResponse)]
+pub(crate) enum ApiError {
+    /// The body is no JSON
+    #[oai(status = 400)]
+    BadRequest(ProblemJson),
+    /// Not from this host or origin, or not for this caller
+    #[oai(status = 403)]
+    Forbidden(ProblemJson),
+    /// Not there, or not the caller's
+    #[oai(status = 404)]
+    NotFound(ProblemJson),
+    /// The route has no such method
+    #[oai(status = 405)]
+    MethodNotAllowed(ProblemJson),
+    /// It does not go with what is there
+    #[oai(status = 409)]
+    Conflict(ProblemJson),
+    /// The body is too large
+    #[oai(status = 413)]
+    TooLarge(ProblemJson),
+    /// The body is no `application/json`
+    #[oai(status = 415)]
+    UnsupportedMediaType(ProblemJson),
+    /// A value is wrong; `errors` names the fields
+    #[oai(status = 422)]
+    Invalid(ProblemJson),
+    /// Too many unfinished turns
+    #[oai(status = 429)]
+    TooMany(
+        ProblemJson,
+        /// Seconds after which it is worth trying again
+        #[oai(header = "Retry-After")]
+        u64,
+    ),
+    /// A fault of ours
+    #[oai(status = 500)]
+    Internal(ProblemJson),
+    /// Something behind the server is away
+    #[oai(status = 503)]
+    Unavailable(
+        ProblemJson,
+        /// Seconds after which it is worth trying again
+        #[oai(header = "Retry-After")]
+        u64,
+    ),
+}
+
+impl ApiError {
+    pub(crate) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
+        Self::BadRequest(ProblemJson(Problem::new(400, code, detail)))
+    }
+
+    pub(crate) fn forbidden(code: &str, detail: impl Into<String>) -> Self {
+        Self::Forbidden(ProblemJson(Problem::new(403, code, detail)))
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::NotFound(ProblemJson(Problem::new(404, "not_found", detail)))
+    }
+
+    pub(crate) fn no_session(id: Uuid) -> Self {
+        Self::not_found(format!("no session {id}"))
+    }
+
+    pub(crate) fn no_turn(id: Uuid) -> Self {
+        Self::not_found(format!("no turn {id} in this session"))
+    }
+
+    pub(crate) fn conflict(code: &str, detail: impl Into<String>) -> Self {
+        Self::Conflict(ProblemJson(Problem::new(409, code, detail)))
+    }
+
+    pub(crate) fn busy(turn_id: Uuid) -> Self {
+        let detail = format!("the session is busy with turn {turn_id}");
+        Self::Conflict(ProblemJson(Problem::new(409, "session_busy", detail).with_turn(turn_id)))
+    }
+
+    pub(crate) fn too_large(limit_bytes: usize) -> Self {
+        let detail = format!("the body has more than {limit_bytes} bytes");
+        Self::TooLarge(ProblemJson(Problem::new(413, "body_too_large", detail)))
+    }
+
+    pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::UnsupportedMediaType(ProblemJson(Problem::new(415, "unsupported_media_type", detail)))
+    }
+
+    /// One field is wrong.
+    pub(crate) fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid_fields(vec![FieldError::new(field, message)])
+    }
+
+    /// These fields are wrong.
+    pub(crate) fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        Self::invalid_as("invalid_value", "a value of the request is wrong", errors)
+    }
+
+    pub(crate) fn invalid_as(code: &str, detail: &str, errors: Vec<FieldError>) -> Self {
+        Self::Invalid(ProblemJson(Problem::new(422, code, detail).with_errors(errors)))
+    }
+
+    pub(crate) fn too_many_turns() -> Self {
+        let detail = "the caller has as many unfinished turns as allowed";
+        Self::TooMany(ProblemJson(Problem::new(429, "too_many_turns", detail)), RETRY_AFTER_SECONDS)
+    }
+
+    pub(crate) fn internal() -> Self {
+        let detail = "a fault of ours; the log has it under this request id";
+        Self::Internal(ProblemJson(Problem::new(500, "internal", detail)))
+    }
+
+    pub(crate) fn unavailable(code: &str, detail: impl Into<String>) -> Self {
+        Self::Unavailable(ProblemJson(Problem::new(503, code, detail)), RETRY_AFTER_SECONDS)
+    }
+}
+
+impl From<PortError> for ApiError {
+    /// Logs the error: this is where it is handled.
+    fn from(error: PortError) -> Self {
+        let cause = causes(&error);
+        match error.kind {
+            ErrorKind::Unavailable => {
+                tracing::warn!(doing = error.doing, %cause, "something behind the server is away");
+                Self::unavailable("unavailable", "the server cannot do that just now")
+            }
+            ErrorKind::Broken => {
+                tracing::error!(doing = error.doing, %cause, "request failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+fn causes(error: &dyn Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Gives every error of the framework the shape of ours.
+pub(crate) async fn shaped<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Result<Response> {
+    Ok(match endpoint.call(request).await {
+        Ok(output) => output.into_response(),
+        Err(error) => respond(error),
+    })
+}
+
+fn respond(error: poem::Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    translate(&error).into_response()
+}
+
+fn translate(error: &poem::Error) -> ApiError {
+    if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
+        return ApiError::not_found("the path names nothing that is here");
+    }
+    if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
+        return ApiError::invalid(name, reason.clone());
+    }
+    if let Some(error) = error.downcast_ref::<ContentTypeError>() {
+        return ApiError::unsupported_media_type(error.to_string());
+    }
+    if error.is::<ReadBodyError>() {
+        return ApiError::bad_request("unreadable_body", "the body could not be read");
+    }
+    if error.is::<NotFoundError>() {
+        return ApiError::not_found("no such route");
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return method_not_allowed();
+    }
+    match error.status() {
+        StatusCode::BAD_REQUEST => ApiError::bad_request("bad_request", "the request cannot be read"),
+        StatusCode::NOT_FOUND => ApiError::not_found("no such route"),
+        StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(),
+        _ => {
+            tracing::error!(%error, "request failed");
+            ApiError::internal()
+        }
+    }
+}
+
+fn method_not_allowed() -> ApiError {
+    let detail = "the route has no such method";
+    ApiError::MethodNotAllowed(ProblemJson(Problem::new(405, "method_not_allowed", detail)))
+}

@@ -1,0 +1,18 @@
+//! What a client may send, in one place.
+
+/// Unicode characters of a message.
+pub(crate) const MESSAGE_CHARS: usize = 64_000;
+/// Files of one message.
+pub(crate) const FILES: usize = 20;
+/// Characters of a file id that are echoed when it is no file.
+pub(crate) const ECHOED_FILE_ID_CHARS: usize = 64;
+/// Keys of a context.
+pub(crate) const CONTEXT_KEYS: usize = 16;
+/// Characters of a context, keys and values together.
+pub(crate) const CONTEXT_CHARS: usize = 200_000;
+/// Characters of a message id, an idempotency key, or a chat's own id.
+pub(crate) const CLIENT_ID_CHARS: usize = 128;
+/// Characters of a title.
+pub(crate) const TITLE_CHARS: usize = 200;
+/// Characters of a request id that is kept.
+pub(crate) const REQUEST_ID_CHARS: usize = 128;

@@ -1,0 +1,103 @@
+//! Whether requests should come here: asks each part, writes nothing.
+
+use async_trait::async_trait;
+use copilot_core::{
+    id::TurnId,
+    port::{PortError, store::Store},
+};
+use futures::future::join_all;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::Mutex, time::Instant};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a part may take to answer.
+const LIMIT: Duration = Duration::from_secs(2);
+/// How long an answer stands.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// Something that the process needs.
+#[async_trait]
+pub trait ReadyPart: Send + Sync {
+    /// What `/readyz` calls it.
+    fn name(&self) -> &'static str;
+
+    /// Asks it something small that leaves no trace.
+    async fn check(&self) -> Result<(), PortError>;
+}
+
+/// What `/readyz` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// All parts answer.
+    Yes,
+    /// The server is about to stop.
+    Stopping,
+    /// These parts fail.
+    Failing(Vec<&'static str>),
+}
+
+/// Asks all parts.
+pub(crate) struct Readiness {
+    parts: Vec<Arc<dyn ReadyPart>>,
+    stopping: CancellationToken,
+    last: Mutex<Option<(Instant, Vec<&'static str>)>>,
+}
+
+impl Readiness {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        others: Vec<Arc<dyn ReadyPart>>,
+        stopping: CancellationToken,
+    ) -> Self {
+        let database: Arc<dyn ReadyPart> = Arc::new(Database(store));
+        let parts = std::iter::once(database).chain(others).collect();
+        Self { parts, stopping, last: Mutex::new(None) }
+    }
+
+    /// Whether requests should come here.
+    pub(crate) async fn ready(&self) -> Ready {
+        if self.stopping.is_cancelled() {
+            return Ready::Stopping;
+        }
+        let failing = self.failing().await;
+        if failing.is_empty() { Ready::Yes } else { Ready::Failing(failing) }
+    }
+
+    async fn failing(&self) -> Vec<&'static str> {
+        let mut last = self.last.lock().await;
+        if let Some((at, failing)) = last.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return failing.clone();
+        }
+        let asked = join_all(self.parts.iter().map(|part| fails(part.as_ref()))).await;
+        let failing: Vec<_> = asked.into_iter().flatten().collect();
+        *last = Some((Instant::now(), failing.clone()));
+        failing
+    }
+}
+
+async fn fails(part: &dyn ReadyPart) -> Option<&'static str> {
+    match tokio::time::timeout(LIMIT, part.check()).await {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => {
+            tracing::warn!(part = part.name(), %error, source = %error.source, "not ready");
+        }
+        Err(_) => tracing::warn!(part = part.name(), "not ready: no answer"),
+    }
+    Some(part.name())
+}
+
+struct Database(Arc<dyn Store>);
+
+#[async_trait]
+impl ReadyPart for Database {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn check(&self) -> Result<(), PortError> {
+        self.0.states(&[TurnId::from(Uuid::nil())]).await.map(|_| ())
+    }
+}
