@@ -99,6 +99,11 @@ impl Fields {
         map.or_else(|| self.refuse(name, "must be an object whose values are strings"))
     }
 
+    /// Whether a field was said to be wrong.
+    pub(crate) fn is_refused(&self, name: &str) -> bool {
+        self.errors.iter().any(|error| error.is_about(name))
+    }
+
     /// Says that a field is wrong.
     pub(crate) fn refuse<T>(&mut self, name: &str, message: impl Into<String>) -> Option<T> {
         self.errors.push(FieldError::new(name, message));

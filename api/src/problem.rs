@@ -53,6 +53,10 @@ impl FieldError {
     pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
+
+    pub(crate) fn is_about(&self, field: &str) -> bool {
+        self.field == field
+    }
 }
 
 impl Problem {

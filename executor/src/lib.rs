@@ -11,9 +11,11 @@ mod journal;
 mod lease;
 mod look;
 mod running;
+mod setup;
 mod turn_task;
 
 pub use deps::{ExecutorConfig, Ports};
+pub use setup::{SetupError, engine, executor_config};
 
 use crate::{
     deps::Deps,

@@ -92,7 +92,11 @@ fn cut(text: &str, limit: usize) -> String {
     let front: String = text.chars().take(kept.div_ceil(2)).collect();
     let back: String = text.chars().skip(length - kept / 2).collect();
     let note = format!("\n[… {} characters cut …]\n", length - kept);
-    if limit < NOTE { note.chars().take(limit).collect() } else { format!("{front}{note}{back}") }
+    if limit < NOTE {
+        note.chars().take(limit).collect()
+    } else {
+        format!("{front}{note}{back}")
+    }
 }
 
 #[cfg(test)]

@@ -19,8 +19,9 @@ impl CallIds {
 
     /// `wanted` if it is usable and new in the session, else a fresh one.
     pub fn take(&mut self, wanted: &str, ids: &dyn IdSource) -> String {
-        let is_usable =
-            !wanted.is_empty() && wanted.len() <= LONGEST && wanted.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_usable = !wanted.is_empty()
+            && wanted.len() <= LONGEST
+            && wanted.bytes().all(|byte| byte.is_ascii_graphic());
         if is_usable && self.0.insert(wanted.to_owned()) {
             return wanted.to_owned();
         }

@@ -47,11 +47,20 @@ async fn run_ready(ready: ReadyCall, context: &ToolContext) -> Result<CallOutcom
     context.cancel.cancel();
     let failed = |sentence: String| Ok(CallOutcome::Error(bounded::error(&without_nul(sentence))));
     match ended {
-        Ok(Ok(Ok(output))) => Ok(CallOutcome::Output(bounded::output(value_without_nul(output)))),
+        Ok(Ok(Ok(output))) => Ok(CallOutcome::Output(bounded::output(value_without_nul(
+            output,
+        )))),
         Ok(Ok(Err(ToolError::Rejected(sentence)))) => failed(sentence),
-        Ok(Ok(Err(ToolError::Fatal(reason)))) => Err(FatalToolError { tool: facts.name.to_owned(), reason }),
+        Ok(Ok(Err(ToolError::Fatal(reason)))) => Err(FatalToolError {
+            tool: facts.name.to_owned(),
+            reason,
+        }),
         Ok(Err(_panic)) => {
-            tracing::error!(tool = facts.name, call_id = context.call_id, "a tool panicked");
+            tracing::error!(
+                tool = facts.name,
+                call_id = context.call_id,
+                "a tool panicked"
+            );
             failed(format!("{} failed unexpectedly", facts.name))
         }
         Err(_elapsed) => failed(format!(

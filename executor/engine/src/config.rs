@@ -41,7 +41,7 @@ impl EngineConfig {
             reasoning: None,
             max_steps: 30,
             max_tools_at_once: 8,
-            idle_timeout: Duration::from_secs(120),
+            idle_timeout: Duration::from_mins(2),
             retry: RetryPolicy::default(),
         }
     }
@@ -75,6 +75,9 @@ mod tests {
         };
         assert_eq!(config.models_for(None), ["small", "spare", "large"]);
         assert_eq!(config.models_for(Some("large")), ["large", "spare"]);
-        assert_eq!(config.models_for(Some("secret")), ["small", "spare", "large"]);
+        assert_eq!(
+            config.models_for(Some("secret")),
+            ["small", "spare", "large"]
+        );
     }
 }

@@ -85,8 +85,14 @@ impl Engine {
         cancel: CancellationToken,
     ) -> Result<(), Stopped> {
         let cancelled = pin!(cancel.cancelled());
-        let mut run = Run { parts: &self.parts, input, journal, cancelled, cancel: &cancel };
-        match run.to_end().await {
+        let mut run = Run {
+            parts: &self.parts,
+            input,
+            journal,
+            cancelled,
+            cancel: &cancel,
+        };
+        match run.finish().await {
             Ok(()) => Ok(()),
             Err(Halt::Stopped) => Err(Stopped),
             Err(Halt::Failed(error)) => run.journal.commit_failure(error).await,
@@ -104,7 +110,7 @@ struct Run<'a, 'c> {
 }
 
 impl Run<'_, '_> {
-    async fn to_end(&mut self) -> Result<(), Halt> {
+    async fn finish(&mut self) -> Result<(), Halt> {
         let config = &self.parts.config;
         let turn = &self.input.turn;
         let models = config.models_for(turn.request.model.as_deref());
@@ -114,7 +120,10 @@ impl Run<'_, '_> {
         let mut steps = turn.steps;
         loop {
             if steps >= config.max_steps {
-                return Ok(self.journal.commit_end(None, FinishReason::ToolCalls).await?);
+                return Ok(self
+                    .journal
+                    .commit_end(None, FinishReason::ToolCalls)
+                    .await?);
             }
             self.journal.show(Show::StepStarts).await?;
             let whole = self.ask(&models, &mut request, &mut call_ids).await?;
@@ -139,13 +148,21 @@ impl Run<'_, '_> {
             .filter_map(|row| Some((row.call.id.clone(), row.outcome.clone()?)))
             .collect();
         let mut again = Vec::new();
-        for LedgerCall { call, effect, outcome, .. } in unfinished {
+        for LedgerCall {
+            call,
+            effect,
+            outcome,
+            ..
+        } in unfinished
+        {
             match (outcome, effect) {
                 (Some(_), _) => {}
                 (None, Effect::Pure | Effect::Idempotent) => again.push(call),
                 (None, Effect::Once) => {
                     let outcome = CallOutcome::Error(UNKNOWN_OUTCOME.to_owned());
-                    self.journal.commit_result(&call.id, outcome.clone()).await?;
+                    self.journal
+                        .commit_result(&call.id, outcome.clone())
+                        .await?;
                     outcomes.insert(call.id.clone(), outcome);
                 }
             }
@@ -157,7 +174,12 @@ impl Run<'_, '_> {
     /// The first request; later steps only add to its end.
     fn request(&self, resumed: Vec<ModelMessage>) -> Result<ModelRequest, Halt> {
         let TurnInput { turn, history, .. } = self.input;
-        let EngineParts { prompt, config, registry, .. } = self.parts;
+        let EngineParts {
+            prompt,
+            config,
+            registry,
+            ..
+        } = self.parts;
         let background = prompt.background(turn).map_err(|error| {
             tracing::error!(turn_id = %turn.id, error = &error as &dyn std::error::Error, "no prompt");
             Halt::Failed(internal())
@@ -177,7 +199,11 @@ impl Run<'_, '_> {
     }
 
     fn used_ids(&self) -> impl Iterator<Item = String> {
-        let stored = self.input.history.iter().flat_map(|message| &message.tool_calls);
+        let stored = self
+            .input
+            .history
+            .iter()
+            .flat_map(|message| &message.tool_calls);
         let unfinished = self.input.unfinished.iter().map(|row| &row.call);
         stored.chain(unfinished).map(|call| call.id.clone())
     }
@@ -188,7 +214,13 @@ impl Run<'_, '_> {
         request: &mut ModelRequest,
         call_ids: &mut CallIds,
     ) -> Result<WholeReply, Halt> {
-        let EngineParts { provider, config, jitter, ids, .. } = self.parts;
+        let EngineParts {
+            provider,
+            config,
+            jitter,
+            ids,
+            ..
+        } = self.parts;
         let mut reader = ReplyReader {
             journal: &mut *self.journal,
             cancelled: self.cancelled.as_mut(),
@@ -198,11 +230,18 @@ impl Run<'_, '_> {
             in_flight: &self.input.in_flight,
             is_visible: false,
         };
-        let step = ModelStep { provider: &**provider, config, jitter: &**jitter, models };
-        step.run(request, &mut reader).await.map_err(|error| match error {
-            StepError::Stopped => Halt::Stopped,
-            StepError::Failed(error) => Halt::Failed(error),
-        })
+        let step = ModelStep {
+            provider: &**provider,
+            config,
+            jitter: &**jitter,
+            models,
+        };
+        step.run(request, &mut reader)
+            .await
+            .map_err(|error| match error {
+                StepError::Stopped => Halt::Stopped,
+                StepError::Failed(error) => Halt::Failed(error),
+            })
     }
 
     /// The second half of a step: makes the reply durable, runs its calls, and gives the results
@@ -216,9 +255,13 @@ impl Run<'_, '_> {
             if call.arguments.trim().is_empty() {
                 "{}".clone_into(&mut call.arguments);
             }
-            let input =
-                read_arguments(&call.arguments).unwrap_or_else(|_| Value::String(call.arguments.clone()));
-            let ready = Show::CallReady { id: call.id.clone(), name: call.name.clone(), input };
+            let input = read_arguments(&call.arguments)
+                .unwrap_or_else(|_| Value::String(call.arguments.clone()));
+            let ready = Show::CallReady {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                input,
+            };
             self.journal.show(ready).await?;
         }
         let calls = whole.calls.clone();
@@ -240,8 +283,9 @@ impl Run<'_, '_> {
             let effect = self.parts.registry.effect(&call.name);
             (call, effect)
         };
-        let (usage, reasoning, duration_ms) =
-            cost.map(|cost| (cost.usage, cost.reasoning, cost.duration_ms)).unwrap_or_default();
+        let (usage, reasoning, duration_ms) = cost
+            .map(|cost| (cost.usage, cost.reasoning, cost.duration_ms))
+            .unwrap_or_default();
         Reply {
             text: whole.text,
             reasoning,
@@ -253,7 +297,10 @@ impl Run<'_, '_> {
     }
 
     /// Runs calls side by side and makes each outcome durable as it comes.
-    async fn run_calls(&mut self, calls: &[&ToolCall]) -> Result<HashMap<String, CallOutcome>, Halt> {
+    async fn run_calls(
+        &mut self,
+        calls: &[&ToolCall],
+    ) -> Result<HashMap<String, CallOutcome>, Halt> {
         // Ends with this step, however it ends, and with it all that its tools have started.
         let step = self.cancel.child_token().drop_guard();
         let context = |call: &ToolCall| ToolContext {
@@ -274,7 +321,10 @@ impl Run<'_, '_> {
                 }
                 let (registry, context) = (&self.parts.registry, context(call));
                 running.push(async move {
-                    (call.id.as_str(), run_call(registry, context, &call.name, &call.arguments).await)
+                    (
+                        call.id.as_str(),
+                        run_call(registry, context, &call.name, &call.arguments).await,
+                    )
                 });
             }
             let ended = tokio::select! {
@@ -282,7 +332,9 @@ impl Run<'_, '_> {
                 () = &mut self.cancelled => return Err(Halt::Stopped),
                 ended = running.next() => ended,
             };
-            let Some((call_id, ended)) = ended else { return Ok(outcomes) };
+            let Some((call_id, ended)) = ended else {
+                return Ok(outcomes);
+            };
             let outcome = match ended {
                 Ok(outcome) => outcome,
                 Err(error) => return Err(self.give_up(call_id, &error).await?),
@@ -295,7 +347,10 @@ impl Run<'_, '_> {
     /// A tool's own fault: the call is answered, then the turn fails.
     async fn give_up(&mut self, call_id: &str, error: &FatalToolError) -> Result<Halt, Stopped> {
         tracing::error!(turn_id = %self.input.turn.id, call_id, reason = error.reason, %error, "the turn fails");
-        let outcome = CallOutcome::Error(format!("{} failed because of a fault of the server", error.tool));
+        let outcome = CallOutcome::Error(format!(
+            "{} failed because of a fault of the server",
+            error.tool
+        ));
         self.journal.commit_result(call_id, outcome).await?;
         Ok(Halt::Failed(internal()))
     }
@@ -308,7 +363,12 @@ fn results<'a>(
 ) -> Vec<ModelMessage> {
     calls
         .into_iter()
-        .filter_map(|call| Some(ModelMessage::result(call, outcomes.get(&call.id)?.for_model())))
+        .filter_map(|call| {
+            Some(ModelMessage::result(
+                call,
+                outcomes.get(&call.id)?.for_model(),
+            ))
+        })
         .collect()
 }
 
@@ -321,7 +381,10 @@ const fn end_of(reason: FinishReason) -> FinishReason {
 }
 
 fn internal() -> TurnError {
-    TurnError::retryable(ErrorCode::Internal, "Something went wrong on our side. Please try again.")
+    TurnError::retryable(
+        ErrorCode::Internal,
+        "Something went wrong on our side. Please try again.",
+    )
 }
 
 #[cfg(test)]

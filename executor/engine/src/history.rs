@@ -13,8 +13,7 @@ use std::collections::{HashMap, HashSet};
 pub const INTERRUPTED: &str = "outcome unknown: the call was interrupted";
 
 /// What begins a turn that no message of the person began.
-pub const CUE: &str =
-    "[The message above was placed in this conversation. Go on from there: help with what it is about.]";
+pub const CUE: &str = "[The message above was placed in this conversation. Go on from there: help with what it is about.]";
 
 /// The messages that the model sees of `stored`, the background beside the message that began
 /// the turn. Not mended yet: see [`valid`].
@@ -23,16 +22,25 @@ pub fn messages(turn: &Turn, stored: &[Message], background: String) -> Vec<Mode
     let end = (turn.number + 1).saturating_mul(TURN_SPAN);
     let mut messages = Vec::with_capacity(stored.len() + 2);
     let mut background = Some(background);
-    for message in stored.iter().filter(|message| message.sequence < end && is_shown(turn, message)) {
+    for message in stored
+        .iter()
+        .filter(|message| message.sequence < end && is_shown(turn, message))
+    {
         let begins_turn = message.turn_id == turn.id && background.is_some();
         let converted = convert(message);
         match (turn.request.opening_role, converted) {
             (OpeningRole::User, ModelMessage::User { text, .. }) if begins_turn => {
-                messages.push(ModelMessage::User { text, background: background.take() });
+                messages.push(ModelMessage::User {
+                    text,
+                    background: background.take(),
+                });
             }
             (OpeningRole::Assistant, opening) if begins_turn => {
                 messages.push(opening);
-                messages.push(ModelMessage::User { text: CUE.to_owned(), background: background.take() });
+                messages.push(ModelMessage::User {
+                    text: CUE.to_owned(),
+                    background: background.take(),
+                });
             }
             (_, converted) => messages.push(converted),
         }
@@ -51,7 +59,10 @@ fn attach(messages: &mut Vec<ModelMessage>, added: String) {
     });
     match last {
         Some(background) => *background = Some(added),
-        None => messages.push(ModelMessage::User { text: CUE.to_owned(), background: Some(added) }),
+        None => messages.push(ModelMessage::User {
+            text: CUE.to_owned(),
+            background: Some(added),
+        }),
     }
 }
 
@@ -68,7 +79,10 @@ fn convert(message: &Message) -> ModelMessage {
     let text = message.content.clone().unwrap_or_default();
     match message.role {
         Role::System => ModelMessage::System(text),
-        Role::User => ModelMessage::User { text, background: None },
+        Role::User => ModelMessage::User {
+            text,
+            background: None,
+        },
         Role::Assistant => ModelMessage::Assistant {
             text,
             reasoning: message.reasoning.clone(),
@@ -92,16 +106,26 @@ pub fn valid(messages: Vec<ModelMessage>) -> Vec<ModelMessage> {
     let mut rest = messages.into_iter().peekable();
     while let Some(message) = rest.next() {
         match message {
-            ModelMessage::Assistant { text, calls, .. } if calls.is_empty() && text.trim().is_empty() => {}
-            ModelMessage::Assistant { text, reasoning, calls } => {
+            ModelMessage::Assistant { text, calls, .. }
+                if calls.is_empty() && text.trim().is_empty() => {}
+            ModelMessage::Assistant {
+                text,
+                reasoning,
+                calls,
+            } => {
                 let mut results = HashMap::new();
-                while let Some(ModelMessage::Tool { call_id, content, .. }) =
-                    rest.next_if(|next| matches!(next, ModelMessage::Tool { .. }))
+                while let Some(ModelMessage::Tool {
+                    call_id, content, ..
+                }) = rest.next_if(|next| matches!(next, ModelMessage::Tool { .. }))
                 {
                     results.entry(call_id).or_insert(content);
                 }
                 let (calls, answers) = answered(calls, results, &mut used);
-                mended.push(ModelMessage::Assistant { text, reasoning, calls });
+                mended.push(ModelMessage::Assistant {
+                    text,
+                    reasoning,
+                    calls,
+                });
                 mended.extend(answers);
             }
             // Nobody made this call.
@@ -124,7 +148,10 @@ fn answered(
             let content = results
                 .remove(&call.id)
                 .unwrap_or_else(|| CallOutcome::Error(INTERRUPTED.to_owned()).for_model());
-            let call = ToolCall { id: unused(&call.id, used), ..call };
+            let call = ToolCall {
+                id: unused(&call.id, used),
+                ..call
+            };
             let result = ModelMessage::result(&call, content);
             (call, result)
         })
@@ -149,7 +176,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn call(id: &str) -> ToolCall {
-        ToolCall { id: id.into(), name: "find".into(), arguments: "{}".into() }
+        ToolCall {
+            id: id.into(),
+            name: "find".into(),
+            arguments: "{}".into(),
+        }
     }
 
     fn asks(text: &str, ids: &[&str]) -> ModelMessage {
@@ -234,8 +265,10 @@ mod tests {
         let text = prop::sample::select(vec!["", " ", "text"]);
         prop_oneof![
             text.clone().prop_map(ModelMessage::user),
-            text.clone().prop_map(|text| ModelMessage::System(text.into())),
-            (text, prop::collection::vec(id.clone(), 0..4)).prop_map(|(text, ids)| asks(text, &ids)),
+            text.clone()
+                .prop_map(|text| ModelMessage::System(text.into())),
+            (text, prop::collection::vec(id.clone(), 0..4))
+                .prop_map(|(text, ids)| asks(text, &ids)),
             id.prop_map(|id| result(id, "r")),
         ]
     }

@@ -2,10 +2,7 @@
 //! failed turn reads it here, so that stopped turns are counted too.
 
 use crate::model_message::ModelMessage;
-use copilot_core::{
-    message::Reasoning,
-    turn::Usage,
-};
+use copilot_core::{message::Reasoning, turn::Usage};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
@@ -122,7 +119,10 @@ impl Writing {
 fn append_reasoning(pieces: &mut Vec<Reasoning>, text: &str, signature: Option<String>) {
     match pieces.last_mut() {
         Some(open) if open.signature.is_none() => open.text.push_str(text),
-        _ => pieces.push(Reasoning { text: text.to_owned(), signature: None }),
+        _ => pieces.push(Reasoning {
+            text: text.to_owned(),
+            signature: None,
+        }),
     }
     if let (Some(signature), Some(last)) = (signature, pieces.last_mut()) {
         last.signature = Some(signature);
@@ -144,9 +144,17 @@ mod tests {
         in_flight.begin("m", &[ModelMessage::user("12345678")]);
         in_flight.wrote(5);
         let usage = in_flight.partial().unwrap().usage;
-        assert_eq!((usage.input_tokens, usage.output_tokens, usage.estimated), (2, 2, true));
+        assert_eq!(
+            (usage.input_tokens, usage.output_tokens, usage.estimated),
+            (2, 2, true)
+        );
 
-        let reported = Usage { input_tokens: 9, output_tokens: 1, total_tokens: 10, ..Usage::default() };
+        let reported = Usage {
+            input_tokens: 9,
+            output_tokens: 1,
+            total_tokens: 10,
+            ..Usage::default()
+        };
         in_flight.reported(reported);
         assert_eq!(in_flight.partial().unwrap().usage, reported);
         in_flight.forget();
@@ -162,7 +170,10 @@ mod tests {
         in_flight.thought("c", None);
         let pieces = in_flight.partial().unwrap().reasoning;
         assert_eq!(pieces.len(), 2);
-        assert_eq!((pieces[0].text.as_str(), pieces[0].signature.as_deref()), ("ab", Some("s")));
+        assert_eq!(
+            (pieces[0].text.as_str(), pieces[0].signature.as_deref()),
+            ("ab", Some("s"))
+        );
         assert_eq!(pieces[1].text, "c");
     }
 }

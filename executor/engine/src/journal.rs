@@ -85,7 +85,11 @@ pub trait Journal: Send {
     async fn commit_result(&mut self, call_id: &str, outcome: CallOutcome) -> Result<(), Stopped>;
 
     /// Ends the turn well, with its last reply if there is one since the last durable point.
-    async fn commit_end(&mut self, reply: Option<Reply>, reason: FinishReason) -> Result<(), Stopped>;
+    async fn commit_end(
+        &mut self,
+        reply: Option<Reply>,
+        reason: FinishReason,
+    ) -> Result<(), Stopped>;
 
     /// Ends the turn with an error; what was shown since the last durable point is kept.
     async fn commit_failure(&mut self, error: TurnError) -> Result<(), Stopped>;

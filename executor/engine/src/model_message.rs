@@ -39,13 +39,20 @@ impl ModelMessage {
     /// A message of the person without background.
     #[must_use]
     pub fn user(text: impl Into<String>) -> Self {
-        Self::User { text: text.into(), background: None }
+        Self::User {
+            text: text.into(),
+            background: None,
+        }
     }
 
     /// The answer to `call`.
     #[must_use]
     pub fn result(call: &ToolCall, content: impl Into<String>) -> Self {
-        Self::Tool { call_id: call.id.clone(), name: call.name.clone(), content: content.into() }
+        Self::Tool {
+            call_id: call.id.clone(),
+            name: call.name.clone(),
+            content: content.into(),
+        }
     }
 
     /// How many bytes of text a provider is sent for it; the ground of an estimate.
@@ -53,9 +60,15 @@ impl ModelMessage {
     pub fn weight(&self) -> usize {
         match self {
             Self::System(text) => text.len(),
-            Self::User { text, background } => text.len() + background.as_ref().map_or(0, String::len),
+            Self::User { text, background } => {
+                text.len() + background.as_ref().map_or(0, String::len)
+            }
             Self::Assistant { text, calls, .. } => {
-                text.len() + calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>()
+                text.len()
+                    + calls
+                        .iter()
+                        .map(|call| call.name.len() + call.arguments.len())
+                        .sum::<usize>()
             }
             Self::Tool { content, .. } => content.len(),
         }

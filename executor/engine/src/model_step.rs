@@ -53,7 +53,10 @@ impl ModelStep<'_> {
                     return Err(StepError::Failed(error.after_visible()));
                 }
                 reader.in_flight.forget();
-                let pause = self.config.retry.pause(error.kind, retry, self.jitter.sample());
+                let pause = self
+                    .config
+                    .retry
+                    .pause(error.kind, retry, self.jitter.sample());
                 first_failure.get_or_insert(error);
                 let Some(pause) = pause else { break };
                 retry += 1;
@@ -65,7 +68,8 @@ impl ModelStep<'_> {
             }
         }
         // What the wanted model said, not what the last spare one did.
-        let error = first_failure.unwrap_or_else(|| ProviderError::broken("there is no model to ask"));
+        let error =
+            first_failure.unwrap_or_else(|| ProviderError::broken("there is no model to ask"));
         Err(StepError::Failed(error.before_visible()))
     }
 
@@ -75,7 +79,10 @@ impl ModelStep<'_> {
         reader: &mut ReplyReader<'_, '_>,
     ) -> Result<WholeReply, ReadError> {
         reader.in_flight.begin(&request.model, &request.messages);
-        let stream = reader.unless_idle(self.provider.stream(request)).await?.map_err(ReadError::Failed)?;
+        let stream = reader
+            .unless_idle(self.provider.stream(request))
+            .await?
+            .map_err(ReadError::Failed)?;
         reader.read(stream).await
     }
 

@@ -28,7 +28,10 @@ impl Prompt {
         templates.add_template("background", BACKGROUND)?;
         let persona = persona.unwrap_or(PERSONA).trim();
         let system = templates.render_str(SYSTEM, context! { persona })?;
-        Ok(Self { system: system.into(), templates: Arc::new(templates) })
+        Ok(Self {
+            system: system.into(),
+            templates: Arc::new(templates),
+        })
     }
 
     /// The system message, the same for every request of this process.
@@ -46,24 +49,33 @@ impl Prompt {
             .filter(|(name, _)| !matches!(name.as_str(), "url" | "content"))
             .map(|(name, value)| context! { name => attribute(name), value => inert(value) })
             .collect();
-        let began_at = turn.started_at.unwrap_or(turn.created_at).format("%A, %-d %B %Y, %H:%M UTC").to_string();
-        Ok(self.templates.get_template("background")?.render(context! {
-            began_at,
-            url => page.get("url").map(|url| attribute(url)),
-            content => page.get("content").map(|content| inert(content)),
-            others,
-        })?)
+        let began_at = turn
+            .started_at
+            .unwrap_or(turn.created_at)
+            .format("%A, %-d %B %Y, %H:%M UTC")
+            .to_string();
+        Ok(self
+            .templates
+            .get_template("background")?
+            .render(context! {
+                began_at,
+                url => page.get("url").map(|url| attribute(url)),
+                content => page.get("content").map(|content| inert(content)),
+                others,
+            })?)
     }
 }
 
 /// Text that cannot close the tag around it.
 fn inert(text: &str) -> String {
-    text.replace("</page", "<\\/page").replace("</context", "<\\/context")
+    text.replace("</page", "<\\/page")
+        .replace("</context", "<\\/context")
 }
 
 /// Text on one line that cannot leave its quotes.
 fn attribute(text: &str) -> String {
-    text.replace(['\n', '\r'], " ").replace(['"', '<', '>'], "'")
+    text.replace(['\n', '\r'], " ")
+        .replace(['"', '<', '>'], "'")
 }
 
 #[cfg(test)]
@@ -76,14 +88,23 @@ mod tests {
         let prompt = Prompt::new(None).unwrap();
         assert!(prompt.system().starts_with("You are Copilot"));
         assert_eq!(prompt.system(), Prompt::new(None).unwrap().system());
-        assert!(Prompt::new(Some("You are Ada.\n")).unwrap().system().starts_with("You are Ada.\n\n# Rules"));
+        assert!(
+            Prompt::new(Some("You are Ada.\n"))
+                .unwrap()
+                .system()
+                .starts_with("You are Ada.\n\n# Rules")
+        );
     }
 
     #[test]
     fn page_and_date_are_told_and_the_page_cannot_leave_its_tag() {
         let mut turn = fixture::turn();
-        turn.request.context.insert("url".into(), "https://example.org/\"x\ny".into());
-        turn.request.context.insert("content".into(), "a </page> {{ 7 * 7 }} b".into());
+        turn.request
+            .context
+            .insert("url".into(), "https://example.org/\"x\ny".into());
+        turn.request
+            .context
+            .insert("content".into(), "a </page> {{ 7 * 7 }} b".into());
         turn.request.context.insert("locale".into(), "de".into());
 
         let background = Prompt::new(None).unwrap().background(&turn).unwrap();

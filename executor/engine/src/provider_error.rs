@@ -71,7 +71,11 @@ impl ProviderError {
     /// An error of `kind`.
     #[must_use]
     pub fn new(kind: ProviderErrorKind, summary: impl Into<String>) -> Self {
-        Self { kind, summary: summary.into(), said: None }
+        Self {
+            kind,
+            summary: summary.into(),
+            said: None,
+        }
     }
 
     /// The reply began and then broke.
@@ -88,10 +92,12 @@ impl ProviderError {
                 ErrorCode::LlmRateLimited,
                 "The model's service asks to slow down. Please try again in a moment.",
             ),
-            ProviderErrorKind::Unavailable { .. } | ProviderErrorKind::Broken => TurnError::retryable(
-                ErrorCode::LlmUnavailable,
-                "The model's service cannot be reached or is out of order. Please try again later.",
-            ),
+            ProviderErrorKind::Unavailable { .. } | ProviderErrorKind::Broken => {
+                TurnError::retryable(
+                    ErrorCode::LlmUnavailable,
+                    "The model's service cannot be reached or is out of order. Please try again later.",
+                )
+            }
             ProviderErrorKind::Idle => TurnError::retryable(
                 ErrorCode::LlmUnavailable,
                 "The model's service did not answer in time. Please try again later.",
@@ -134,11 +140,21 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_code_and_no_sentence_shows_internals() {
-        use ProviderErrorKind::{Auth, Broken, ContextTooLong, Idle, RateLimited, Refused, Unavailable};
+        use ProviderErrorKind::{
+            Auth, Broken, ContextTooLong, Idle, RateLimited, Refused, Unavailable,
+        };
         let wait = Some(Duration::from_millis(1500));
         for (kind, code, retryable) in [
-            (RateLimited { retry_after: wait }, ErrorCode::LlmRateLimited, true),
-            (Unavailable { retry_after: None }, ErrorCode::LlmUnavailable, true),
+            (
+                RateLimited { retry_after: wait },
+                ErrorCode::LlmRateLimited,
+                true,
+            ),
+            (
+                Unavailable { retry_after: None },
+                ErrorCode::LlmUnavailable,
+                true,
+            ),
             (Broken, ErrorCode::LlmUnavailable, true),
             (Idle, ErrorCode::LlmUnavailable, true),
             (Auth, ErrorCode::LlmAuth, false),

@@ -48,7 +48,9 @@ impl Registry {
     ) -> Result<Self, RegistryError> {
         let mut entries: Vec<Entry> = Vec::new();
         for tool in tools {
-            let ToolFacts { name, is_available, .. } = *tool.facts();
+            let ToolFacts {
+                name, is_available, ..
+            } = *tool.facts();
             if !is_available || disabled.iter().any(|disabled| disabled == name) {
                 continue;
             }
@@ -59,7 +61,10 @@ impl Registry {
                 .map_err(|_| RegistryError::Schema(name))?;
             entries.push(Entry { tool, input });
         }
-        let specs = entries.iter().map(|entry| spec(entry.tool.facts())).collect();
+        let specs = entries
+            .iter()
+            .map(|entry| spec(entry.tool.facts()))
+            .collect();
         Ok(Self { entries, specs })
     }
 
@@ -72,30 +77,52 @@ impl Registry {
     /// What happens if a tool runs twice; of an unknown one nothing, since it never runs.
     #[must_use]
     pub fn effect(&self, name: &str) -> Effect {
-        self.find(name).map_or(Effect::Pure, |entry| entry.tool.facts().effect)
+        self.find(name)
+            .map_or(Effect::Pure, |entry| entry.tool.facts().effect)
     }
 
     /// Checks a call. The error is a sentence for the model, which can mend it.
     pub fn prepare(&self, name: &str, arguments: &str) -> Result<ReadyCall, String> {
         let Some(entry) = self.find(name) else {
-            return Err(format!("there is no tool named {}; there are: {}", shortened(name), self.names()));
+            return Err(format!(
+                "there is no tool named {}; there are: {}",
+                shortened(name),
+                self.names()
+            ));
         };
         let input = read_arguments(arguments)?;
-        let faults: Vec<String> = entry.input.iter_errors(&input).take(5).map(|fault| describe(&fault)).collect();
+        let faults: Vec<String> = entry
+            .input
+            .iter_errors(&input)
+            .take(5)
+            .map(|fault| describe(&fault))
+            .collect();
         if faults.is_empty() {
-            Ok(ReadyCall { tool: Arc::clone(&entry.tool), input })
+            Ok(ReadyCall {
+                tool: Arc::clone(&entry.tool),
+                input,
+            })
         } else {
-            Err(format!("the arguments do not fit the schema of {name}: {}", faults.join("; ")))
+            Err(format!(
+                "the arguments do not fit the schema of {name}: {}",
+                faults.join("; ")
+            ))
         }
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.tool.facts().name == name)
+        self.entries
+            .iter()
+            .find(|entry| entry.tool.facts().name == name)
     }
 
     fn names(&self) -> String {
         let names: Vec<&str> = self.specs.iter().map(|spec| spec.name.as_str()).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     }
 }
 
@@ -131,7 +158,11 @@ fn spec(facts: &ToolFacts) -> ToolSpec {
 
 fn describe(fault: &jsonschema::ValidationError<'_>) -> String {
     let place = fault.instance_path().to_string();
-    let place = if place.is_empty() { "the object".to_owned() } else { place };
+    let place = if place.is_empty() {
+        "the object".to_owned()
+    } else {
+        place
+    };
     shortened(&format!("{place}: {fault}"))
 }
 

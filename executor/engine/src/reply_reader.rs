@@ -82,11 +82,17 @@ impl ReplyReader<'_, '_> {
 
     /// Reads to the end.
     pub async fn read(&mut self, mut stream: ReplyStream) -> Result<WholeReply, ReadError> {
-        let mut whole = WholeReply { text: String::new(), calls: Vec::new(), reason: FinishReason::Other };
+        let mut whole = WholeReply {
+            text: String::new(),
+            calls: Vec::new(),
+            reason: FinishReason::Other,
+        };
         let mut bytes = 0_usize;
         loop {
             let Some(delta) = self.unless_idle(stream.next()).await? else {
-                return Err(ReadError::Failed(ProviderError::broken("the stream ended without its end marker")));
+                return Err(ReadError::Failed(ProviderError::broken(
+                    "the stream ended without its end marker",
+                )));
             };
             match delta.map_err(ReadError::Failed)? {
                 Delta::Text(text) if !text.is_empty() => {
@@ -105,17 +111,27 @@ impl ReplyReader<'_, '_> {
                     }
                 }
                 Delta::CallStart { slot, id, name } => {
-                    check(slot == whole.calls.len() && slot < MOST_CALLS, "too many calls, or in no order")?;
+                    check(
+                        slot == whole.calls.len() && slot < MOST_CALLS,
+                        "too many calls, or in no order",
+                    )?;
                     let id = self.call_ids.take(&id, self.ids);
                     let name = tool_name(name);
-                    whole.calls.push(ToolCall { id: id.clone(), name: name.clone(), arguments: String::new() });
+                    whole.calls.push(ToolCall {
+                        id: id.clone(),
+                        name: name.clone(),
+                        arguments: String::new(),
+                    });
                     self.show(Show::CallStarts { id, name }).await?;
                 }
                 Delta::CallInput { slot, delta } if !delta.is_empty() => {
                     let delta = without_nul(delta);
                     bytes += delta.len();
                     self.in_flight.wrote(delta.len());
-                    let call = whole.calls.get_mut(slot).ok_or_else(|| misfit("input of a call that never began"))?;
+                    let call = whole
+                        .calls
+                        .get_mut(slot)
+                        .ok_or_else(|| misfit("input of a call that never began"))?;
                     call.arguments.push_str(&delta);
                     let id = call.id.clone();
                     self.show(Show::CallInput { id, delta }).await?;
@@ -124,7 +140,10 @@ impl ReplyReader<'_, '_> {
                 Delta::Text(_) | Delta::CallInput { .. } | Delta::Alive => {}
                 Delta::End(reason) => return Ok(WholeReply { reason, ..whole }),
             }
-            check(bytes <= LONGEST_REPLY, "the reply is longer than any reply may be")?;
+            check(
+                bytes <= LONGEST_REPLY,
+                "the reply is longer than any reply may be",
+            )?;
         }
     }
 
@@ -135,7 +154,11 @@ impl ReplyReader<'_, '_> {
 }
 
 fn check(holds: bool, otherwise: &str) -> Result<(), ReadError> {
-    if holds { Ok(()) } else { Err(misfit(otherwise)) }
+    if holds {
+        Ok(())
+    } else {
+        Err(misfit(otherwise))
+    }
 }
 
 fn misfit(summary: &str) -> ReadError {
@@ -145,5 +168,9 @@ fn misfit(summary: &str) -> ReadError {
 /// A name of bounded length; one that long names no tool anyway.
 fn tool_name(name: String) -> String {
     let name = without_nul(name);
-    if name.is_empty() { "unnamed".to_owned() } else { name.chars().take(128).collect() }
+    if name.is_empty() {
+        "unnamed".to_owned()
+    } else {
+        name.chars().take(128).collect()
+    }
 }

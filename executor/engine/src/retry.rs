@@ -23,7 +23,7 @@ impl Default for RetryPolicy {
             max_retries: 3,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(8),
-            longest_retry_after: Duration::from_secs(60),
+            longest_retry_after: Duration::from_mins(1),
         }
     }
 }
@@ -42,7 +42,10 @@ impl RetryPolicy {
             Some(asked) if asked > self.longest_retry_after => None,
             Some(asked) => Some(asked.mul_f64(1.0 + jitter / 10.0)),
             None => {
-                let full = self.first_pause.saturating_mul(2_u32.saturating_pow(retry)).min(self.longest_pause);
+                let full = self
+                    .first_pause
+                    .saturating_mul(2_u32.saturating_pow(retry))
+                    .min(self.longest_pause);
                 Some(full.mul_f64(1.0 - jitter / 2.0))
             }
         }
@@ -57,27 +60,42 @@ mod tests {
         max_retries: 3,
         first_pause: Duration::from_millis(500),
         longest_pause: Duration::from_secs(1),
-        longest_retry_after: Duration::from_secs(60),
+        longest_retry_after: Duration::from_mins(1),
     };
 
     #[test]
     fn pauses_grow_up_to_a_limit_and_end() {
-        let pauses: Vec<_> = (0..4).map(|retry| POLICY.pause(ProviderErrorKind::Idle, retry, 0.0)).collect();
+        let pauses: Vec<_> = (0..4)
+            .map(|retry| POLICY.pause(ProviderErrorKind::Idle, retry, 0.0))
+            .collect();
         let millis = |ms| Some(Duration::from_millis(ms));
         assert_eq!(pauses, [millis(500), millis(1000), millis(1000), None]);
     }
 
     #[test]
     fn retry_after_is_honoured_never_early_and_capped() {
-        let limited = |seconds| ProviderErrorKind::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
-        assert_eq!(POLICY.pause(limited(7), 0, 0.0), Some(Duration::from_secs(7)));
-        assert!(POLICY.pause(limited(7), 0, 0.9).is_some_and(|pause| pause > Duration::from_secs(7)));
+        let limited = |seconds| ProviderErrorKind::RateLimited {
+            retry_after: Some(Duration::from_secs(seconds)),
+        };
+        assert_eq!(
+            POLICY.pause(limited(7), 0, 0.0),
+            Some(Duration::from_secs(7))
+        );
+        assert!(
+            POLICY
+                .pause(limited(7), 0, 0.9)
+                .is_some_and(|pause| pause > Duration::from_secs(7))
+        );
         assert_eq!(POLICY.pause(limited(61), 0, 0.0), None);
     }
 
     #[test]
     fn what_cannot_pass_is_not_tried_again() {
-        for kind in [ProviderErrorKind::Auth, ProviderErrorKind::Refused, ProviderErrorKind::ContextTooLong] {
+        for kind in [
+            ProviderErrorKind::Auth,
+            ProviderErrorKind::Refused,
+            ProviderErrorKind::ContextTooLong,
+        ] {
             assert_eq!(POLICY.pause(kind, 0, 0.0), None);
         }
     }

@@ -64,5 +64,9 @@ pub trait Tool: Send + Sync + 'static {
     }
 
     /// Runs it.
-    async fn call(&self, context: &ToolContext, input: Self::Input) -> Result<Self::Output, ToolError>;
+    async fn call(
+        &self,
+        context: &ToolContext,
+        input: Self::Input,
+    ) -> Result<Self::Output, ToolError>;
 }

@@ -70,7 +70,8 @@ impl<T: Tool> DynTool for Erased<T> {
         let input: T::Input = serde_json::from_value(input)
             .map_err(|error| ToolError::Rejected(format!("the arguments do not fit: {error}")))?;
         let output = self.tool.call(context, input).await?;
-        serde_json::to_value(output).map_err(|error| ToolError::Fatal(format!("a result is no JSON: {error}")))
+        serde_json::to_value(output)
+            .map_err(|error| ToolError::Fatal(format!("a result is no JSON: {error}")))
     }
 }
 
@@ -87,6 +88,12 @@ fn schema_of<T: JsonSchema>(contract: impl FnOnce(SchemaSettings) -> SchemaSetti
 
 /// The doc comment on one line a paragraph.
 fn take_description(schema: &mut Schema) -> String {
-    let text = schema.remove("description").and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default();
-    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
+    let text = schema
+        .remove("description")
+        .and_then(|text| text.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    text.split("\n\n")
+        .map(|paragraph| paragraph.replace('\n', " "))
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }

@@ -21,6 +21,11 @@ impl TurnInput {
     /// A turn that nobody has begun yet, or whose last step is complete.
     #[must_use]
     pub fn new(turn: Turn, history: Vec<Message>) -> Self {
-        Self { turn, history, unfinished: Vec::new(), in_flight: InFlight::default() }
+        Self {
+            turn,
+            history,
+            unfinished: Vec::new(),
+            in_flight: InFlight::default(),
+        }
     }
 }

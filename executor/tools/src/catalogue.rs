@@ -28,9 +28,16 @@ mod tests {
     use super::*;
 
     fn names(disabled: &[&str]) -> Vec<String> {
-        let deps = ToolDeps { docs: Arc::new(DocIndex::built_in()) };
+        let deps = ToolDeps {
+            docs: Arc::new(DocIndex::built_in()),
+        };
         let disabled: Vec<String> = disabled.iter().map(ToString::to_string).collect();
-        catalogue(&deps, &disabled).unwrap().specs().iter().map(|spec| spec.name.clone()).collect()
+        catalogue(&deps, &disabled)
+            .unwrap()
+            .specs()
+            .iter()
+            .map(|spec| spec.name.clone())
+            .collect()
     }
 
     #[test]
@@ -41,7 +48,9 @@ mod tests {
 
     #[test]
     fn models_are_told_what_when_and_how() {
-        let deps = ToolDeps { docs: Arc::new(DocIndex::built_in()) };
+        let deps = ToolDeps {
+            docs: Arc::new(DocIndex::built_in()),
+        };
         for spec in catalogue(&deps, &[]).unwrap().specs().iter() {
             assert!(spec.description.len() > 80, "{}", spec.name);
             assert_eq!(spec.schema["type"], "object");

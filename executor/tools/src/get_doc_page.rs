@@ -43,11 +43,20 @@ impl Tool for GetDocPage {
     const NAME: &'static str = "get_doc_page";
     const EFFECT: Effect = Effect::Pure;
 
-    async fn call(&self, context: &ToolContext, input: GetDocPageInput) -> Result<ToolResponse, ToolError> {
+    async fn call(
+        &self,
+        context: &ToolContext,
+        input: GetDocPageInput,
+    ) -> Result<ToolResponse, ToolError> {
         let session_id = Some(context.session_id.to_string());
         let path = input.path.trim();
         let refused = |error: &str, message: String, session_id| {
-            Ok(ToolResponse::Error(ErrorResponse { message, session_id, error: Some(error.to_owned()), details: None }))
+            Ok(ToolResponse::Error(ErrorResponse {
+                message,
+                session_id,
+                error: Some(error.to_owned()),
+                details: None,
+            }))
         };
         if !is_within(path) {
             let message = "A path has no `..`, no backslash and no leading slash.".to_owned();
@@ -70,7 +79,9 @@ impl Tool for GetDocPage {
 
 /// Pages are found in memory, so no path can lead out of them; one that tries is told so.
 fn is_within(path: &str) -> bool {
-    !path.starts_with('/') && !path.contains(['\\', '\0']) && path.split('/').all(|part| part != "..")
+    !path.starts_with('/')
+        && !path.contains(['\\', '\0'])
+        && path.split('/').all(|part| part != "..")
 }
 
 #[cfg(test)]
@@ -91,7 +102,9 @@ pub(crate) mod tests {
 
     async fn read(path: &str) -> ToolResponse {
         let tool = GetDocPage::new(Arc::new(DocIndex::built_in()));
-        tool.call(&context(), GetDocPageInput { path: path.into() }).await.unwrap()
+        tool.call(&context(), GetDocPageInput { path: path.into() })
+            .await
+            .unwrap()
     }
 
     fn code(response: ToolResponse) -> Option<String> {
@@ -104,16 +117,34 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_page_is_read_whole_with_or_without_its_ending() {
         for path in ["the-stream.md", " the-stream "] {
-            let ToolResponse::DocPage(page) = read(path).await else { panic!("no page at {path}") };
-            assert_eq!((page.title.as_str(), page.path.as_str()), ("The stream", "the-stream.md"));
-            assert!(page.content.starts_with("# The stream") && page.content.contains("## Cursors"));
+            let ToolResponse::DocPage(page) = read(path).await else {
+                panic!("no page at {path}")
+            };
+            assert_eq!(
+                (page.title.as_str(), page.path.as_str()),
+                ("The stream", "the-stream.md")
+            );
+            assert!(
+                page.content.starts_with("# The stream") && page.content.contains("## Cursors")
+            );
         }
     }
 
     #[tokio::test]
     async fn a_path_that_leads_out_is_refused() {
-        for path in ["../README.md", "/etc/passwd", "a/../../b.md", "..", "..\\x", "a\0b"] {
-            assert_eq!(code(read(path).await).as_deref(), Some("invalid_path"), "{path}");
+        for path in [
+            "../README.md",
+            "/etc/passwd",
+            "a/../../b.md",
+            "..",
+            "..\\x",
+            "a\0b",
+        ] {
+            assert_eq!(
+                code(read(path).await).as_deref(),
+                Some("invalid_path"),
+                "{path}"
+            );
         }
         assert_eq!(code(read("a..b.md").await).as_deref(), Some("not_found"));
     }

@@ -51,12 +51,20 @@ impl Tool for SearchDocs {
     const NAME: &'static str = "search_docs";
     const EFFECT: Effect = Effect::Pure;
 
-    async fn call(&self, context: &ToolContext, input: SearchDocsInput) -> Result<ToolResponse, ToolError> {
+    async fn call(
+        &self,
+        context: &ToolContext,
+        input: SearchDocsInput,
+    ) -> Result<ToolResponse, ToolError> {
         let session_id = Some(context.session_id.to_string());
         let found = self.docs.search(&input.query, MOST_PAGES);
         if found.is_empty() {
             let message = "The documentation has nothing about that.".to_owned();
-            return Ok(ToolResponse::NoResults(NoResultsResponse::new(message, session_id, suggestions(&self.docs))));
+            return Ok(ToolResponse::NoResults(NoResultsResponse::new(
+                message,
+                session_id,
+                suggestions(&self.docs),
+            )));
         }
         Ok(ToolResponse::DocSearchResults(DocSearchResultsResponse {
             message: match found.len() {
@@ -83,7 +91,12 @@ fn result(found: Found<'_>) -> DocSearchResult {
 }
 
 fn suggestions(docs: &DocIndex) -> Vec<String> {
-    let titles: Vec<&str> = docs.pages().iter().take(12).map(|page| page.title.as_str()).collect();
+    let titles: Vec<&str> = docs
+        .pages()
+        .iter()
+        .take(12)
+        .map(|page| page.title.as_str())
+        .collect();
     vec![
         "Try other or fewer words, in English.".to_owned(),
         format!("These pages exist: {}.", titles.join(", ")),
@@ -97,18 +110,29 @@ mod tests {
 
     async fn search(query: &str) -> ToolResponse {
         let tool = SearchDocs::new(Arc::new(DocIndex::built_in()));
-        tool.call(&context(), SearchDocsInput { query: query.into() }).await.unwrap()
+        tool.call(
+            &context(),
+            SearchDocsInput {
+                query: query.into(),
+            },
+        )
+        .await
+        .unwrap()
     }
 
     #[tokio::test]
     async fn what_is_found_has_title_section_snippet_and_score() {
-        let ToolResponse::DocSearchResults(response) = search("How do I resume a stream?").await else {
+        let ToolResponse::DocSearchResults(response) = search("How do I resume a stream?").await
+        else {
             panic!("nothing was found")
         };
         assert_eq!(response.count, response.results.len());
         assert!(response.session_id.is_some());
         let best = &response.results[0];
-        assert_eq!((best.title.as_str(), best.path.as_str()), ("The stream", "the-stream.md"));
+        assert_eq!(
+            (best.title.as_str(), best.path.as_str()),
+            ("The stream", "the-stream.md")
+        );
         for result in &response.results {
             assert!(!result.snippet.is_empty() && result.snippet.chars().count() <= 200);
             assert!(result.score > 0.0);
@@ -117,8 +141,15 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_found_comes_with_suggestions() {
-        let ToolResponse::NoResults(response) = search("quokka").await else { panic!("something was found") };
+        let ToolResponse::NoResults(response) = search("quokka").await else {
+            panic!("something was found")
+        };
         assert_eq!(response.name, "no_results");
-        assert!(response.suggestions.iter().any(|suggestion| suggestion.contains("The stream")));
+        assert!(
+            response
+                .suggestions
+                .iter()
+                .any(|suggestion| suggestion.contains("The stream"))
+        );
     }
 }

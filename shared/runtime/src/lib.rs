@@ -1,5 +1,6 @@
 //! What every program of Copilot needs before it can do anything: settings, logs, an orderly life and end.
 
+pub mod adapters;
 pub mod lifecycle;
 pub mod settings;
 pub mod telemetry;

@@ -70,7 +70,11 @@ pub(crate) fn message(number: i64, place: u32, role: Role, text: &str) -> Messag
     Message {
         id: Uuid::from_u128(100 + u128::from(place)).into(),
         session_id: turn().session_id,
-        turn_id: if number == 1 { turn().id } else { Uuid::from_u128(50).into() },
+        turn_id: if number == 1 {
+            turn().id
+        } else {
+            Uuid::from_u128(50).into()
+        },
         sequence: sequence(number, place),
         role,
         content: (!text.is_empty()).then(|| text.to_owned()),
@@ -96,7 +100,11 @@ pub(crate) fn greeted(text: &str) -> TurnInput {
 }
 
 pub(crate) fn call(id: &str, name: &str, arguments: &Value) -> ToolCall {
-    ToolCall { id: id.into(), name: name.into(), arguments: arguments.to_string() }
+    ToolCall {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.to_string(),
+    }
 }
 
 /// A turn that a second attempt takes up among the calls of its first step.
@@ -148,15 +156,27 @@ pub(crate) fn end(reason: FinishReason) -> Act {
 
 /// A reply that says `said` in these pieces.
 pub(crate) fn says(said: &[&str]) -> Script {
-    Script::Stream(said.iter().map(|piece| text(piece)).chain([end(FinishReason::Stop)]).collect())
+    Script::Stream(
+        said.iter()
+            .map(|piece| text(piece))
+            .chain([end(FinishReason::Stop)])
+            .collect(),
+    )
 }
 
 /// A reply that makes these calls: id, tool, arguments.
 pub(crate) fn calls(calls: &[(&str, &str, &str)]) -> Script {
     let mut acts = Vec::new();
     for (slot, (id, name, arguments)) in calls.iter().enumerate() {
-        acts.push(Act::Say(Delta::CallStart { slot, id: (*id).into(), name: (*name).into() }));
-        acts.push(Act::Say(Delta::CallInput { slot, delta: (*arguments).into() }));
+        acts.push(Act::Say(Delta::CallStart {
+            slot,
+            id: (*id).into(),
+            name: (*name).into(),
+        }));
+        acts.push(Act::Say(Delta::CallInput {
+            slot,
+            delta: (*arguments).into(),
+        }));
     }
     acts.push(end(FinishReason::ToolCalls));
     Script::Stream(acts)
@@ -170,16 +190,31 @@ pub(crate) struct ScriptedProvider {
 
 #[async_trait]
 impl Provider for ScriptedProvider {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "scripted"
     }
 
     async fn stream(&self, request: &ModelRequest) -> Result<ReplyStream, ProviderError> {
-        let (front, conversation) = request.messages.split_first().expect("a request has a system message");
-        assert!(matches!(front, ModelMessage::System(_)), "the system message is the first");
-        assert_eq!(history::valid(conversation.to_vec()), conversation, "the conversation is valid");
+        let (front, conversation) = request
+            .messages
+            .split_first()
+            .expect("a request has a system message");
+        assert!(
+            matches!(front, ModelMessage::System(_)),
+            "the system message is the first"
+        );
+        assert_eq!(
+            history::valid(conversation.to_vec()),
+            conversation,
+            "the conversation is valid"
+        );
         self.requests.lock().unwrap().push(request.clone());
-        let next = self.script.lock().unwrap().pop_front().expect("the script has another answer");
+        let next = self
+            .script
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("the script has another answer");
         match next {
             Script::Refuse(kind) => Err(ProviderError::new(kind, "scripted")),
             Script::Silence => std::future::pending().await,
@@ -239,8 +274,11 @@ impl Journal for RecordingJournal {
     }
 
     async fn commit_reply(&mut self, reply: Reply) -> Result<(), Stopped> {
-        let calls: Vec<String> =
-            reply.calls.iter().map(|(call, effect)| format!("{}:{}", call.id, effect.as_str())).collect();
+        let calls: Vec<String> = reply
+            .calls
+            .iter()
+            .map(|(call, effect)| format!("{}:{}", call.id, effect.as_str()))
+            .collect();
         self.note(format!("reply {:?} [{}]", reply.text, calls.join(" ")));
         self.replies.push(reply);
         Ok(())
@@ -258,7 +296,11 @@ impl Journal for RecordingJournal {
         Ok(())
     }
 
-    async fn commit_end(&mut self, reply: Option<Reply>, reason: FinishReason) -> Result<(), Stopped> {
+    async fn commit_end(
+        &mut self,
+        reply: Option<Reply>,
+        reason: FinishReason,
+    ) -> Result<(), Stopped> {
         let said = reply.as_ref().map(|reply| reply.text.clone());
         self.note(format!("end {} {said:?}", reason.as_str()));
         self.replies.extend(reply);
@@ -266,7 +308,10 @@ impl Journal for RecordingJournal {
     }
 
     async fn commit_failure(&mut self, error: TurnError) -> Result<(), Stopped> {
-        self.note(format!("failure {}", serde_json::to_value(error.code).unwrap()));
+        self.note(format!(
+            "failure {}",
+            serde_json::to_value(error.code).unwrap()
+        ));
         self.failure = Some(error);
         Ok(())
     }
@@ -310,11 +355,24 @@ macro_rules! tool {
     };
 }
 
-tool!(Echo, "echo", Pure, |context, input| Ok(echoed(context, &input.text)));
-tool!(Store, "store", Idempotent, |context, input| Ok(echoed(context, &input.text)));
-tool!(Mail, "mail", Once, |context, input| Ok(echoed(context, &input.text)));
-tool!(Refuser, "refuser", Pure, |_context, input| Err(ToolError::Rejected(input.text)));
-tool!(Fatal, "fatal", Pure, |_context, input| Err(ToolError::Fatal(input.text)));
+tool!(Echo, "echo", Pure, |context, input| Ok(echoed(
+    context,
+    &input.text
+)));
+tool!(Store, "store", Idempotent, |context, input| Ok(echoed(
+    context,
+    &input.text
+)));
+tool!(Mail, "mail", Once, |context, input| Ok(echoed(
+    context,
+    &input.text
+)));
+tool!(Refuser, "refuser", Pure, |_context, input| Err(
+    ToolError::Rejected(input.text)
+));
+tool!(Fatal, "fatal", Pure, |_context, input| Err(
+    ToolError::Fatal(input.text)
+));
 tool!(Bomb, "bomb", Pure, |_context, input| {
     assert!(input.text.is_empty(), "{}", input.text);
     Ok(Value::Null)
@@ -326,7 +384,13 @@ tool!(
     |context, input| Ok(echoed(context, &input.text)),
     const TIME_LIMIT: Duration = Duration::from_secs(2);
 );
-tool!(Private, "private", Pure, |context, input| Ok(echoed(context, &input.text)), const NEEDS_USER: bool = true;);
+tool!(
+    Private,
+    "private",
+    Pure,
+    |context, input| Ok(echoed(context, &input.text)),
+    const NEEDS_USER: bool = true;
+);
 
 struct NoJitter;
 
@@ -356,8 +420,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(script: impl IntoIterator<Item = Script>) -> Self {
-        let provider =
-            ScriptedProvider { script: Mutex::new(script.into_iter().collect()), requests: Mutex::default() };
+        let provider = ScriptedProvider {
+            script: Mutex::new(script.into_iter().collect()),
+            requests: Mutex::default(),
+        };
         Self {
             provider: Arc::new(provider),
             config: EngineConfig::new("main"),
@@ -392,8 +458,13 @@ impl Stage {
             ids: Arc::new(CountedIds::default()),
             jitter: Arc::new(NoJitter),
         });
-        let ended = engine.run(input, &mut self.journal, self.cancel.clone()).await;
-        assert!(self.provider.script.lock().unwrap().is_empty(), "the script was played to its end");
+        let ended = engine
+            .run(input, &mut self.journal, self.cancel.clone())
+            .await;
+        assert!(
+            self.provider.script.lock().unwrap().is_empty(),
+            "the script was played to its end"
+        );
         ended
     }
 
@@ -405,6 +476,12 @@ impl Stage {
 
     /// The models that were asked, in order.
     pub(crate) fn models(&self) -> Vec<String> {
-        self.provider.requests.lock().unwrap().iter().map(|request| request.model.clone()).collect()
+        self.provider
+            .requests
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|request| request.model.clone())
+            .collect()
     }
 }

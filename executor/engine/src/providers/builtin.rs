@@ -11,6 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use copilot_core::turn::FinishReason;
 use futures::{StreamExt as _, stream};
+use serde::de::IgnoredAny;
 use serde_json::json;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ struct Wish {
 
 #[async_trait]
 impl Provider for BuiltinProvider {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "builtin"
     }
 
@@ -66,9 +67,12 @@ impl Provider for BuiltinProvider {
 }
 
 fn reply(request: &ModelRequest) -> (String, Vec<Wish>) {
-    let asked = request.messages.iter().rposition(|message| matches!(message, ModelMessage::User { .. }));
+    let asked = request
+        .messages
+        .iter()
+        .rposition(|message| matches!(message, ModelMessage::User { .. }));
     let (question, since) = match asked.and_then(|place| request.messages.get(place..)) {
-        Some([ModelMessage::User { text, .. }, since @ ..]) => (text.as_str(), since),
+        Some([ModelMessage::User { text, .. }, since @ ..]) => (without_attachments(text), since),
         _ => ("", &[][..]),
     };
     let results: Vec<_> = since
@@ -84,15 +88,30 @@ fn reply(request: &ModelRequest) -> (String, Vec<Wish>) {
     }
     let wishes = wishes(question);
     if !wishes.is_empty() {
-        let names: Vec<String> = wishes.iter().map(|wish| format!("`{}`", wish.name)).collect();
-        let text = format!("No language model is configured; I call {} as you asked.\n\n", names.join(", "));
+        let names: Vec<String> = wishes
+            .iter()
+            .map(|wish| format!("`{}`", wish.name))
+            .collect();
+        let text = format!(
+            "No language model is configured; I call {} as you asked.\n\n",
+            names.join(", ")
+        );
         return (text, wishes);
     }
     if question == CUE || !request.tools.iter().any(|tool| tool.name == SEARCH) {
         return (format!("{NOTE}{}", answer::WHAT_I_CAN_DO), Vec::new());
     }
-    let query: String = question.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST_QUERY).collect();
-    let search = Wish { name: SEARCH.to_owned(), arguments: json!({ "query": query }).to_string() };
+    let query: String = question
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(LONGEST_QUERY)
+        .collect();
+    let search = Wish {
+        name: SEARCH.to_owned(),
+        arguments: json!({ "query": query }).to_string(),
+    };
     (NOTE.to_owned(), vec![search])
 }
 
@@ -102,8 +121,14 @@ fn wishes(message: &str) -> Vec<Wish> {
     for line in message.trim_start().lines() {
         match line.trim_start().strip_prefix("/tool ") {
             Some(wish) => {
-                let (name, arguments) = wish.trim().split_once(char::is_whitespace).unwrap_or((wish.trim(), ""));
-                wishes.push(Wish { name: name.to_owned(), arguments: arguments.trim().to_owned() });
+                let (name, arguments) = wish
+                    .trim()
+                    .split_once(char::is_whitespace)
+                    .unwrap_or((wish.trim(), ""));
+                wishes.push(Wish {
+                    name: name.to_owned(),
+                    arguments: arguments.trim().to_owned(),
+                });
             }
             None => match wishes.last_mut() {
                 Some(open) => {
@@ -116,19 +141,52 @@ fn wishes(message: &str) -> Vec<Wish> {
         }
     }
     for wish in &mut wishes {
-        let arguments = wish.arguments.trim();
-        wish.arguments = if arguments.is_empty() { "{}".to_owned() } else { arguments.to_owned() };
+        wish.arguments = first_value(wish.arguments.trim()).to_owned();
     }
     wishes
 }
 
+/// The JSON that `text` begins with, an empty object for nothing, or all of it if it is no JSON.
+fn first_value(text: &str) -> &str {
+    if text.is_empty() {
+        return "{}";
+    }
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) => text.get(..values.byte_offset()).unwrap_or(text),
+        _ => text,
+    }
+}
+
+/// What the person wrote, without the block that names their files.
+fn without_attachments(message: &str) -> &str {
+    message
+        .find("[Attached files]")
+        .and_then(|at| message.get(..at))
+        .unwrap_or(message)
+        .trim_end()
+}
+
 fn deltas(text: &str, wishes: Vec<Wish>) -> Vec<Delta> {
-    let mut deltas: Vec<Delta> = words(text).map(|word| Delta::Text(word.to_owned())).collect();
-    let reason = if wishes.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
+    let mut deltas: Vec<Delta> = words(text)
+        .map(|word| Delta::Text(word.to_owned()))
+        .collect();
+    let reason = if wishes.is_empty() {
+        FinishReason::Stop
+    } else {
+        FinishReason::ToolCalls
+    };
     for (slot, wish) in wishes.into_iter().enumerate() {
         // The engine makes the ids.
-        deltas.push(Delta::CallStart { slot, id: String::new(), name: wish.name });
-        let input = words(&wish.arguments).map(|word| Delta::CallInput { slot, delta: word.to_owned() });
+        deltas.push(Delta::CallStart {
+            slot,
+            id: String::new(),
+            name: wish.name,
+        });
+        let input = words(&wish.arguments).map(|word| Delta::CallInput {
+            slot,
+            delta: word.to_owned(),
+        });
         deltas.extend(input);
     }
     deltas.push(Delta::End(reason));
@@ -141,7 +199,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
         let (_, behind) = rest.split_at(word);
-        let next = behind.find(|character: char| !character.is_whitespace()).unwrap_or(behind.len());
+        let next = behind
+            .find(|character: char| !character.is_whitespace())
+            .unwrap_or(behind.len());
         let (piece, tail) = rest.split_at(word + next);
         rest = tail;
         (!piece.is_empty()).then_some(piece)
@@ -158,7 +218,12 @@ mod tests {
         ModelRequest {
             model: "builtin".into(),
             messages,
-            tools: vec![ToolSpec { name: SEARCH.into(), description: String::new(), schema: json!({}) }].into(),
+            tools: vec![ToolSpec {
+                name: SEARCH.into(),
+                description: String::new(),
+                schema: json!({}),
+            }]
+            .into(),
             temperature: None,
             max_output_tokens: None,
             reasoning: None,
@@ -166,10 +231,18 @@ mod tests {
     }
 
     fn after(question: &str, tool: &str, result: &serde_json::Value) -> String {
-        let call = ToolCall { id: "c".into(), name: tool.into(), arguments: "{}".into() };
+        let call = ToolCall {
+            id: "c".into(),
+            name: tool.into(),
+            arguments: "{}".into(),
+        };
         let messages = vec![
             ModelMessage::user(question),
-            ModelMessage::Assistant { text: NOTE.into(), reasoning: Vec::new(), calls: vec![call.clone()] },
+            ModelMessage::Assistant {
+                text: NOTE.into(),
+                reasoning: Vec::new(),
+                calls: vec![call.clone()],
+            },
             ModelMessage::result(&call, result.to_string()),
         ];
         let (text, wishes) = reply(&request(messages));
@@ -181,7 +254,13 @@ mod tests {
     fn a_question_becomes_a_search_behind_an_honest_note() {
         let (text, wishes) = reply(&request(vec![ModelMessage::user("How do I\nresume?")]));
         assert!(text.contains("no language model"));
-        assert_eq!(wishes, [Wish { name: SEARCH.into(), arguments: r#"{"query":"How do I resume?"}"#.into() }]);
+        assert_eq!(
+            wishes,
+            [Wish {
+                name: SEARCH.into(),
+                arguments: r#"{"query":"How do I resume?"}"#.into()
+            }]
+        );
     }
 
     #[test]
@@ -193,7 +272,12 @@ mod tests {
                 {"title": "The stream", "path": "the-stream.md", "section": "How to resume", "snippet": "Open it again", "score": 7.5}
             ]}),
         );
-        for part in ["The stream", "the-stream.md", "How to resume", "Open it again"] {
+        for part in [
+            "The stream",
+            "the-stream.md",
+            "How to resume",
+            "Open it again",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(!text.contains("language model"));
@@ -201,7 +285,11 @@ mod tests {
 
     #[test]
     fn nothing_found_is_said_and_what_it_can_do_is_suggested() {
-        let text = after("hi", SEARCH, &json!({"type": "no_results", "message": "m", "suggestions": ["Try x"]}));
+        let text = after(
+            "hi",
+            SEARCH,
+            &json!({"type": "no_results", "message": "m", "suggestions": ["Try x"]}),
+        );
         assert!(text.contains("found nothing") && text.contains("Try x") && text.contains("/tool"));
     }
 
@@ -210,16 +298,41 @@ mod tests {
         assert_eq!(
             wishes("/tool find {\"a\":\n1}\n/tool other"),
             [
-                Wish { name: "find".into(), arguments: "{\"a\":\n1}".into() },
-                Wish { name: "other".into(), arguments: "{}".into() },
+                Wish {
+                    name: "find".into(),
+                    arguments: "{\"a\":\n1}".into()
+                },
+                Wish {
+                    name: "other".into(),
+                    arguments: "{}".into()
+                },
             ]
+        );
+        assert_eq!(
+            wishes("/tool find {\"a\": 1} please")[0].arguments,
+            "{\"a\": 1}"
+        );
+        assert_eq!(wishes("/tool find {oops")[0].arguments, "{oops");
+        assert_eq!(
+            without_attachments("/tool find\n\n[Attached files]\n- a.txt"),
+            "/tool find"
         );
         assert_eq!(wishes("what does /tool do?"), []);
         assert_eq!(wishes("see\n/tool x"), []);
-        let text = after("/tool find {}", "find", &json!({"type": "x", "message": "It is done."}));
-        assert!(text.contains("find") && text.contains("It is done."), "{text}");
+        let text = after(
+            "/tool find {}",
+            "find",
+            &json!({"type": "x", "message": "It is done."}),
+        );
+        assert!(
+            text.contains("find") && text.contains("It is done."),
+            "{text}"
+        );
         let failed = after("/tool find {}", "find", &json!({"error": "no such thing"}));
-        assert!(failed.contains("failed") && failed.contains("no such thing"), "{failed}");
+        assert!(
+            failed.contains("failed") && failed.contains("no such thing"),
+            "{failed}"
+        );
     }
 
     #[test]

@@ -30,6 +30,7 @@ use reqwest::{
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{
     collections::VecDeque,
+    future::Future as _,
     pin::Pin,
     sync::{
         Arc,
@@ -38,11 +39,15 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use tokio::time::Sleep;
 
 /// Where OpenAI itself is.
 pub const OPENAI_URL: &str = "https://api.openai.com/v1/";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that keeps the body open behind its end marker loses the connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Where and how to reach the server.
 #[derive(Clone, Debug)]
@@ -97,7 +102,12 @@ impl OpenAiProvider {
             .build()
             .map_err(OpenAiSetupError::Client)?;
         let is_openai = url.host_str() == Some("api.openai.com");
-        Ok(Self { client, url, is_openai, wants_reasoning: Arc::default() })
+        Ok(Self {
+            client,
+            url,
+            is_openai,
+            wants_reasoning: Arc::default(),
+        })
     }
 }
 
@@ -125,14 +135,17 @@ fn headers(config: &OpenAiConfig) -> Result<HeaderMap, OpenAiSetupError> {
         let wrong = || OpenAiSetupError::Header(name.clone());
         let mut value = HeaderValue::from_str(value).map_err(|_| wrong())?;
         value.set_sensitive(true);
-        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?, value);
+        headers.insert(
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?,
+            value,
+        );
     }
     Ok(headers)
 }
 
 #[async_trait]
 impl Provider for OpenAiProvider {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "openai"
     }
 
@@ -157,6 +170,7 @@ impl Provider for OpenAiProvider {
             body: Some(response.bytes_stream().boxed()),
             decoder: Decoder::default(),
             ready: VecDeque::new(),
+            closing: None,
             wants_reasoning: Arc::clone(&self.wants_reasoning),
         }))
     }
@@ -168,7 +182,30 @@ struct Reply {
     body: Option<BoxStream<'static, reqwest::Result<Bytes>>>,
     decoder: Decoder,
     ready: VecDeque<Delta>,
+    /// How long the end marker still waits for the end of the body.
+    closing: Option<Pin<Box<Sleep>>>,
     wants_reasoning: Arc<AtomicBool>,
+}
+
+impl Reply {
+    /// Reads up to the body's end, which comes right behind the end marker: only then can the
+    /// connection serve the next call.
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(body) = &mut self.body {
+            match body.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None | Some(Err(_))) => self.body = None,
+                Poll::Pending => {
+                    let closing = self
+                        .closing
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
+                    std::task::ready!(closing.as_mut().poll(context));
+                    self.body = None;
+                }
+            }
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Stream for Reply {
@@ -177,11 +214,10 @@ impl Stream for Reply {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
+            if matches!(this.ready.front(), Some(Delta::End(_))) {
+                std::task::ready!(this.poll_close(context));
+            }
             if let Some(delta) = this.ready.pop_front() {
-                if matches!(delta, Delta::End(_)) {
-                    this.body = None;
-                    this.ready.clear();
-                }
                 return Poll::Ready(Some(Ok(delta)));
             }
             let Some(body) = &mut this.body else {
@@ -208,7 +244,10 @@ impl Stream for Reply {
 
 impl ProviderError {
     fn unavailable(summary: impl Into<String>) -> Self {
-        Self::new(ProviderErrorKind::Unavailable { retry_after: None }, summary)
+        Self::new(
+            ProviderErrorKind::Unavailable { retry_after: None },
+            summary,
+        )
     }
 }
 

@@ -23,19 +23,31 @@ impl Page {
     #[must_use]
     pub fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
         let (path, content) = (path.into(), content.into());
-        let title = lines(&content).find_map(|line| line.heading).map_or_else(|| path.clone(), str::to_owned);
-        Self { path, title, content }
+        let title = lines(&content)
+            .find_map(|line| line.heading)
+            .map_or_else(|| path.clone(), str::to_owned);
+        Self {
+            path,
+            title,
+            content,
+        }
     }
 
     /// Its sections, in order, each under its own heading. What stands before the first heading
     /// stands under the title.
     pub(super) fn sections(&self) -> Vec<Section> {
         let mut sections = Vec::new();
-        let mut open = Section { heading: self.title.clone(), body: String::new() };
+        let mut open = Section {
+            heading: self.title.clone(),
+            body: String::new(),
+        };
         for line in lines(&self.content) {
             if let Some(heading) = line.heading {
                 sections.push(open);
-                open = Section { heading: heading.to_owned(), body: String::new() };
+                open = Section {
+                    heading: heading.to_owned(),
+                    body: String::new(),
+                };
             } else {
                 open.body.push_str(line.text);
                 open.body.push('\n');
@@ -57,14 +69,24 @@ fn lines(content: &str) -> impl Iterator<Item = Line<'_>> {
     let mut fence: Option<&str> = None;
     content.lines().map(move |text| {
         let start = text.trim_start();
-        let mark = ["```", "~~~"].into_iter().find(|mark| start.starts_with(mark));
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| start.starts_with(mark));
         match (fence, mark) {
             (None, Some(mark)) => fence = Some(mark),
             (Some(open), Some(mark)) if open == mark => fence = None,
-            (None, None) => return Line { text, heading: heading(text) },
+            (None, None) => {
+                return Line {
+                    text,
+                    heading: heading(text),
+                };
+            }
             _ => {}
         }
-        Line { text, heading: None }
+        Line {
+            text,
+            heading: None,
+        }
     })
 }
 
@@ -81,9 +103,16 @@ mod tests {
 
     #[test]
     fn headings_divide_a_page_and_code_does_not() {
-        let page = Page::new("a.md", "# Title\n\nIntro\n\n## One\n```sh\n# no heading\n```\n\n## Empty\n\n### Two ##\nx");
+        let page = Page::new(
+            "a.md",
+            "# Title\n\nIntro\n\n## One\n```sh\n# no heading\n```\n\n## Empty\n\n### Two ##\nx",
+        );
         assert_eq!(page.title, "Title");
-        let sections: Vec<_> = page.sections().into_iter().map(|section| (section.heading, section.body)).collect();
+        let sections: Vec<_> = page
+            .sections()
+            .into_iter()
+            .map(|section| (section.heading, section.body))
+            .collect();
         assert_eq!(
             sections,
             [

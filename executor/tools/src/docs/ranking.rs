@@ -32,7 +32,7 @@ impl Ranking {
     /// Adds the next section.
     pub(super) fn add(&mut self, title: &str, heading: &str, body: &str) {
         let section = self.lengths.len();
-        let body = words::of(body);
+        let body = words::of_body(body);
         let mut counts: HashMap<String, f64> = HashMap::new();
         let length = body.len();
         let heading = words::of(heading);
@@ -74,7 +74,10 @@ impl Ranking {
             .filter(|(_, (_, covered))| *covered >= LEAST_COVERAGE * weight_of_all)
             .map(|(section, (score, covered))| {
                 let gain = 1.0 + WHOLE_HEADING * self.heading_coverage(section, query);
-                (section, score * gain * (0.5 + 0.5 * covered / weight_of_all))
+                (
+                    section,
+                    score * gain * (0.5 + 0.5 * covered / weight_of_all),
+                )
             })
             .collect();
         found.sort_by(|(a, score_a), (b, score_b)| score_b.total_cmp(score_a).then(a.cmp(b)));
@@ -96,7 +99,10 @@ impl Ranking {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of words, far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of words, far below 2^52"
+)]
 const fn as_f64(count: usize) -> f64 {
     count as f64
 }

@@ -36,7 +36,10 @@ pub(super) fn built_in() -> Vec<Page> {
 
 fn collect(folder: &Dir<'_>, pages: &mut Vec<Page>) {
     for file in folder.files().filter(|file| is_page(file.path())) {
-        pages.extend(file.contents_utf8().map(|content| Page::new(slashed(file.path()), content)));
+        pages.extend(
+            file.contents_utf8()
+                .map(|content| Page::new(slashed(file.path()), content)),
+        );
     }
     for folder in folder.dirs() {
         collect(folder, pages);
@@ -45,8 +48,17 @@ fn collect(folder: &Dir<'_>, pages: &mut Vec<Page>) {
 
 /// All pages below `folder`, named after it.
 pub(super) fn folder(folder: &Path) -> Result<Vec<Page>, LoadDocsError> {
-    let name = folder.file_name().map_or_else(|| "docs".to_owned(), |name| name.to_string_lossy().into_owned());
-    let mut reading = Reading { root: folder, name, pages: Vec::new(), bytes: 0, left_out: 0 };
+    let name = folder.file_name().map_or_else(
+        || "docs".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let mut reading = Reading {
+        root: folder,
+        name,
+        pages: Vec::new(),
+        bytes: 0,
+        left_out: 0,
+    };
     reading.read(folder, 0)?;
     if reading.left_out > 0 {
         tracing::warn!(folder = %folder.display(), left_out = reading.left_out, "docs.paths: some files were left out");
@@ -68,7 +80,8 @@ impl Reading<'_> {
             let path = path.to_owned();
             move |source| LoadDocsError { path, source }
         };
-        let entries: io::Result<Vec<fs::DirEntry>> = fs::read_dir(folder).map_err(failed(folder))?.collect();
+        let entries: io::Result<Vec<fs::DirEntry>> =
+            fs::read_dir(folder).map_err(failed(folder))?.collect();
         let mut entries = entries.map_err(failed(folder))?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
@@ -83,7 +96,10 @@ impl Reading<'_> {
                 }
             } else if kind.is_file() && is_page(&path) {
                 let size = entry.metadata().map_err(failed(&path))?.len();
-                if size > LONGEST_PAGE || self.bytes + size > MOST_BYTES || self.pages.len() >= MOST_PAGES {
+                if size > LONGEST_PAGE
+                    || self.bytes + size > MOST_BYTES
+                    || self.pages.len() >= MOST_PAGES
+                {
                     self.left_out += 1;
                 } else {
                     let content = fs::read(&path).map_err(failed(&path))?;
@@ -98,21 +114,31 @@ impl Reading<'_> {
     fn add(&mut self, path: &Path, content: &[u8]) {
         let within = path.strip_prefix(self.root).unwrap_or(path);
         let content = String::from_utf8_lossy(content).replace('\0', "\u{FFFD}");
-        self.pages.push(Page::new(format!("{}/{}", self.name, slashed(within)), content));
+        self.pages.push(Page::new(
+            format!("{}/{}", self.name, slashed(within)),
+            content,
+        ));
     }
 }
 
 fn is_page(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .map(str::to_ascii_lowercase);
     matches!(ending.as_deref(), Some("md" | "markdown" | "mdx")) && !is_hidden(path)
 }
 
 fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 /// With `/` on every system.
 fn slashed(path: &Path) -> String {
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let parts: Vec<_> = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
     parts.join("/")
 }

@@ -2,15 +2,29 @@
 
 /// Words of questions and greetings that say nothing about what is asked.
 const EMPTY: &[&str] = &[
-    "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "bye",
-    "can", "could", "did", "do", "does", "doing", "done", "for", "from", "get", "give", "good", "had", "has", "have",
-    "hello", "help", "hey", "hi", "how", "i", "if", "in", "into", "is", "it", "its", "just", "know", "let", "like",
-    "make", "may", "me", "morning", "much", "must", "my", "need", "no", "not", "of", "ok", "okay", "on", "one", "or",
-    "our", "out", "please", "s", "shall", "should", "show", "so", "some", "t", "tell", "than", "thank", "thanks",
-    "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "too", "us", "very", "want",
-    "was", "way", "we", "were", "what", "when", "where", "which", "who", "why", "will", "with", "would", "yes", "you",
-    "your",
+    "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but",
+    "by", "bye", "can", "could", "did", "do", "does", "doing", "done", "for", "from", "get",
+    "give", "good", "had", "has", "have", "hello", "help", "hey", "hi", "how", "i", "if", "in",
+    "into", "is", "it", "its", "just", "know", "let", "like", "make", "may", "me", "morning",
+    "much", "must", "my", "need", "no", "not", "of", "ok", "okay", "on", "one", "or", "our", "out",
+    "please", "s", "shall", "should", "show", "so", "some", "t", "tell", "than", "thank", "thanks",
+    "that", "the", "their", "them", "then", "there", "these", "they", "this", "to", "too", "us",
+    "very", "want", "was", "way", "we", "were", "what", "who", "will", "with", "would", "yes",
+    "you", "your",
 ];
+
+/// Words that say something in a heading ("Where the data is") and in a question, and nothing in
+/// running text.
+const ASKING: &[&str] = &["when", "where", "which", "why"];
+
+/// The words of running text: [`of`] without those that only ask.
+pub(super) fn of_body(text: &str) -> Vec<String> {
+    let asking: Vec<String> = ASKING.iter().map(|word| stem(word)).collect();
+    of(text)
+        .into_iter()
+        .filter(|word| !asking.contains(word))
+        .collect()
+}
 
 /// The words of `text` that count, in order. A name such as `max_steps` counts as itself and as
 /// its parts.
@@ -41,18 +55,30 @@ fn counts(word: &str) -> bool {
 /// Without the commonest English endings, so that "resuming", "resumed" and "resume" are one.
 fn stem(word: &str) -> String {
     let mut stem = word.to_owned();
-    if !word.is_ascii() || word.len() < 4 || word.chars().any(|character| character.is_ascii_digit()) {
+    if !word.is_ascii()
+        || word.len() < 4
+        || word.chars().any(|character| character.is_ascii_digit())
+    {
         return stem;
     }
     if let Some(front) = stem.strip_suffix("ies") {
         stem = format!("{front}y");
-    } else if ["sses", "shes", "ches", "xes"].iter().any(|ending| stem.ends_with(ending)) {
+    } else if ["sses", "shes", "ches", "xes"]
+        .iter()
+        .any(|ending| stem.ends_with(ending))
+    {
         stem.truncate(stem.len() - 2);
-    } else if stem.ends_with('s') && !["ss", "us", "is"].iter().any(|ending| stem.ends_with(ending)) {
+    } else if stem.ends_with('s')
+        && !["ss", "us", "is"]
+            .iter()
+            .any(|ending| stem.ends_with(ending))
+    {
         stem.pop();
     }
     for ending in ["ing", "ed", "ation", "er"] {
-        let Some(front) = stem.strip_suffix(ending) else { continue };
+        let Some(front) = stem.strip_suffix(ending) else {
+            continue;
+        };
         if front.len() >= 3 && front.contains(['a', 'e', 'i', 'o', 'u', 'y']) {
             stem = undoubled(front);
             break;
@@ -104,7 +130,10 @@ mod tests {
 
     #[test]
     fn names_count_whole_and_in_parts_and_empty_words_not_at_all() {
-        assert_eq!(of("How do I set `turn.max_steps`?"), ["set", "turn", "max", "step", "max_steps"]);
+        assert_eq!(
+            of("How do I set `turn.max_steps`?"),
+            ["set", "turn", "max", "step", "max_steps"]
+        );
         assert_eq!(of("Hi, how are you?"), [""; 0]);
     }
 }

@@ -17,7 +17,16 @@ pub struct NoResultsResponse {
 impl NoResultsResponse {
     /// Nothing was found, but `suggestions` may help.
     #[must_use]
-    pub const fn new(message: String, session_id: Option<String>, suggestions: Vec<String>) -> Self {
-        Self { message, session_id, suggestions, name: "no_results" }
+    pub const fn new(
+        message: String,
+        session_id: Option<String>,
+        suggestions: Vec<String>,
+    ) -> Self {
+        Self {
+            message,
+            session_id,
+            suggestions,
+            name: "no_results",
+        }
     }
 }

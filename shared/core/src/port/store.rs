@@ -444,9 +444,8 @@ pub trait TurnUpkeep: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(TurnKey, CloseCause)>, PortError>;
 
-    /// Raises the attempt of an unfinished turn and clears its owner, if `when` holds. An owner
-    /// that is cleared has lost an attempt: what has used up its attempts stays so, should
-    /// whoever raised it not live to end it.
+    /// Raises the attempt of an unfinished turn and clears its owner, if `when` holds. What
+    /// has used up its attempts stays so, should whoever raised it not live to end it.
     async fn raise(&self, turn: TurnId, when: RaiseIf) -> Result<Option<Raised>, PortError>;
 
     /// Clears the owner of ended turns whose stream has ended too.

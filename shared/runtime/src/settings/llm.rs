@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +83,21 @@ impl FromValue for Reasoning {
             ],
         )
         .map_err(|problem| format!("{problem} (or a number of tokens)"))
+    }
+}
+
+impl fmt::Display for Reasoning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Minimal => f.write_str("minimal"),
+            Self::Low => f.write_str("low"),
+            Self::Medium => f.write_str("medium"),
+            Self::High => f.write_str("high"),
+            Self::XHigh => f.write_str("xhigh"),
+            Self::Max => f.write_str("max"),
+            Self::Budget(tokens) => tokens.fmt(f),
+        }
     }
 }
 

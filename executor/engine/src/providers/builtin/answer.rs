@@ -16,8 +16,8 @@ pub(super) fn of_results(results: &[(&str, &str)], is_search: bool) -> String {
     let sentences: Vec<String> = results
         .iter()
         .map(|(tool, content)| {
-            let result: Value =
-                serde_json::from_str(content).unwrap_or_else(|_| Value::String((*content).to_owned()));
+            let result: Value = serde_json::from_str(content)
+                .unwrap_or_else(|_| Value::String((*content).to_owned()));
             of_result(tool, &result, is_search)
         })
         .collect();
@@ -31,7 +31,10 @@ fn of_result(tool: &str, result: &Value, is_search: bool) -> String {
         Some("no_results") => of_nothing(result, is_search),
         Some("doc_page") => {
             let (title, path) = (text(result, "title"), text(result, "path"));
-            format!("**{title}** (`{path}`)\n\n{}", shortened(text(result, "content")))
+            format!(
+                "**{title}** (`{path}`)\n\n{}",
+                shortened(text(result, "content"))
+            )
         }
         Some("error") => format!("`{tool}` failed: {message}"),
         Some(_) => format!("`{tool}` returned: {message}\n\n{}", quoted(result)),
@@ -43,27 +46,44 @@ fn of_result(tool: &str, result: &Value, is_search: bool) -> String {
 }
 
 fn of_search(result: &Value) -> String {
-    let found = result.get("results").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let found = result
+        .get("results")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     let mut answer = match found.len() {
         1 => "I found this:\n".to_owned(),
         count => format!("I found {count} places, the best one first:\n"),
     };
     for place in found {
-        let (title, section, path) = (text(place, "title"), text(place, "section"), text(place, "path"));
-        let heading = if section.is_empty() || section == title { title.to_owned() } else { format!("{title}: {section}") };
+        let (title, section, path) = (
+            text(place, "title"),
+            text(place, "section"),
+            text(place, "path"),
+        );
+        let heading = if section.is_empty() || section == title {
+            title.to_owned()
+        } else {
+            format!("{title}: {section}")
+        };
         let snippet = text(place, "snippet");
         // Writing into a string cannot fail.
         let _ = write!(answer, "\n**{heading}** (`{path}`)\n> {snippet}\n");
     }
     if let Some(path) = found.first().map(|place| text(place, "path")) {
-        let _ = write!(answer, "\nTo read a whole page: `/tool get_doc_page {{\"path\": \"{path}\"}}`");
+        let _ = write!(
+            answer,
+            "\nTo read a whole page: `/tool get_doc_page {{\"path\": \"{path}\"}}`"
+        );
     }
     answer
 }
 
 fn of_nothing(result: &Value, is_search: bool) -> String {
     let mut answer = "I found nothing about that in the documentation.\n".to_owned();
-    let suggestions = result.get("suggestions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let suggestions = result
+        .get("suggestions")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     for suggestion in suggestions.iter().filter_map(Value::as_str) {
         let _ = write!(answer, "\n- {suggestion}");
     }
@@ -74,7 +94,10 @@ fn of_nothing(result: &Value, is_search: bool) -> String {
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object.get(field).and_then(Value::as_str).unwrap_or_default()
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn quoted(result: &Value) -> String {

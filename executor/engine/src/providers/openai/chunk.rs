@@ -90,15 +90,26 @@ struct OutputDetails {
 impl WireUsage {
     /// None if it counts nothing: some servers send empty ones.
     pub(super) fn counted(&self) -> Option<Usage> {
-        let (input, output) = (self.prompt_tokens.unwrap_or(0), self.completion_tokens.unwrap_or(0));
-        let cached = self.prompt_tokens_details.as_ref().and_then(|details| details.cached_tokens);
-        let reasoning = self.completion_tokens_details.as_ref().and_then(|details| details.reasoning_tokens);
+        let (input, output) = (
+            self.prompt_tokens.unwrap_or(0),
+            self.completion_tokens.unwrap_or(0),
+        );
+        let cached = self
+            .prompt_tokens_details
+            .as_ref()
+            .and_then(|details| details.cached_tokens);
+        let reasoning = self
+            .completion_tokens_details
+            .as_ref()
+            .and_then(|details| details.reasoning_tokens);
         let usage = Usage {
             input_tokens: input,
             output_tokens: output,
             cached_input_tokens: cached.or(self.prompt_cache_hit_tokens).unwrap_or(0),
             reasoning_tokens: reasoning.unwrap_or(0),
-            total_tokens: self.total_tokens.unwrap_or_else(|| input.saturating_add(output)),
+            total_tokens: self
+                .total_tokens
+                .unwrap_or_else(|| input.saturating_add(output)),
             estimated: false,
         };
         (usage.total_tokens > 0).then_some(usage)

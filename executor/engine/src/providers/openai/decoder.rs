@@ -64,7 +64,9 @@ impl Decoder {
         self.sse.end(|frame| frames.push(frame));
         self.take(frames, ready);
         if !self.reply.is_done {
-            self.fail(ProviderError::broken("the stream ended without its end marker"));
+            self.fail(ProviderError::broken(
+                "the stream ended without its end marker",
+            ));
         }
     }
 
@@ -111,7 +113,9 @@ impl ReplyState {
         let chunk: Chunk = serde_json::from_str(data).map_err(|error| {
             // The position alone: the text around it may be the conversation.
             let place = error.column();
-            ProviderError::broken(format!("an event of the stream is no chunk (at character {place})"))
+            ProviderError::broken(format!(
+                "an event of the stream is no chunk (at character {place})"
+            ))
         })?;
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(failure::of_event(&error));
@@ -129,19 +133,39 @@ impl ReplyState {
         Ok(())
     }
 
-    fn read_choice(&mut self, choice: Choice, ready: &mut VecDeque<Delta>) -> Result<(), ProviderError> {
-        let WireDelta { content, refusal, reasoning_content, reasoning, tool_calls } =
-            choice.delta.unwrap_or_default();
+    fn read_choice(
+        &mut self,
+        choice: Choice,
+        ready: &mut VecDeque<Delta>,
+    ) -> Result<(), ProviderError> {
+        let WireDelta {
+            content,
+            refusal,
+            reasoning_content,
+            reasoning,
+            tool_calls,
+        } = choice.delta.unwrap_or_default();
         let (text, thinking) = content.map_or_else(Default::default, super::chunk::Content::split);
-        self.has_reasoning_content |= reasoning_content.as_ref().is_some_and(|text| !text.is_empty());
+        self.has_reasoning_content |= reasoning_content
+            .as_ref()
+            .is_some_and(|text| !text.is_empty());
         let named_otherwise = reasoning.and_then(|reasoning| reasoning.as_str().map(str::to_owned));
-        let thinking = [Some(thinking), reasoning_content.or(named_otherwise)].into_iter().flatten();
+        let thinking = [Some(thinking), reasoning_content.or(named_otherwise)]
+            .into_iter()
+            .flatten();
         for text in thinking.filter(|text| !text.is_empty()) {
-            ready.push_back(Delta::Reasoning { text, signature: None });
+            ready.push_back(Delta::Reasoning {
+                text,
+                signature: None,
+            });
         }
         let refusal = refusal.filter(|text| !text.is_empty());
         self.has_refused |= refusal.is_some();
-        for text in [Some(text), refusal].into_iter().flatten().filter(|text| !text.is_empty()) {
+        for text in [Some(text), refusal]
+            .into_iter()
+            .flatten()
+            .filter(|text| !text.is_empty())
+        {
             ready.push_back(Delta::Text(text));
         }
         for call in tool_calls.unwrap_or_default() {
@@ -177,15 +201,16 @@ impl Calls {
             Some(whole) => whole.to_string(),
         };
         let place = self.place(call.index, &id, &name)?;
-        let Some(begun) = self.begun.get_mut(place) else { return Ok(()) };
-        match begun.slot {
-            Some(slot) => push_input(slot, arguments, ready),
-            None => {
-                begun.held_back.push_str(&arguments);
-                if !name.is_empty() {
-                    begun.tell(name, &mut self.told, ready);
-                }
-            }
+        let Some(begun) = self.begun.get_mut(place) else {
+            return Ok(());
+        };
+        if let Some(slot) = begun.slot {
+            push_input(slot, arguments, ready);
+            return Ok(());
+        }
+        begun.held_back.push_str(&arguments);
+        if !name.is_empty() {
+            begun.tell(name, &mut self.told, ready);
         }
         Ok(())
     }
@@ -199,7 +224,10 @@ impl Calls {
         };
         // Some servers number all calls 0 and tell them apart by id.
         let known = known.filter(|&place| {
-            let is_other = self.begun.get(place).is_some_and(|begun| !begun.id.is_empty() && begun.id != id);
+            let is_other = self
+                .begun
+                .get(place)
+                .is_some_and(|begun| !begun.id.is_empty() && begun.id != id);
             id.is_empty() || name.is_empty() || !is_other
         });
         if let Some(place) = known {
@@ -209,7 +237,11 @@ impl Calls {
         if place >= MOST_CALLS {
             return Err(ProviderError::broken("the reply has too many calls"));
         }
-        self.begun.push(Begun { id: id.to_owned(), slot: None, held_back: String::new() });
+        self.begun.push(Begun {
+            id: id.to_owned(),
+            slot: None,
+            held_back: String::new(),
+        });
         if let Some(index) = index {
             self.place_of_index.insert(index, place);
         }
@@ -229,7 +261,11 @@ impl Begun {
         let slot = *told;
         *told += 1;
         self.slot = Some(slot);
-        ready.push_back(Delta::CallStart { slot, id: self.id.clone(), name });
+        ready.push_back(Delta::CallStart {
+            slot,
+            id: self.id.clone(),
+            name,
+        });
         push_input(slot, std::mem::take(&mut self.held_back), ready);
     }
 }

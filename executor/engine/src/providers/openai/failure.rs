@@ -34,12 +34,18 @@ pub(super) fn of_connection(error: &reqwest::Error) -> ProviderError {
     } else {
         "the request was not answered"
     };
-    ProviderError { said: Some(chain(error)), ..ProviderError::unavailable(what) }
+    ProviderError {
+        said: Some(chain(error)),
+        ..ProviderError::unavailable(what)
+    }
 }
 
 /// The connection broke while the reply came.
 pub(super) fn of_body(error: &reqwest::Error) -> ProviderError {
-    ProviderError { said: Some(chain(error)), ..ProviderError::broken("the connection broke") }
+    ProviderError {
+        said: Some(chain(error)),
+        ..ProviderError::broken("the connection broke")
+    }
 }
 
 /// The server refused.
@@ -47,12 +53,14 @@ pub(super) async fn of_response(response: Response) -> ProviderError {
     let status = response.status();
     let retry_after = retry_after(response.headers());
     let body = body(response).await;
-    let said = Words::of(serde_json::from_str(&body).unwrap_or(Value::String(body)));
+    let said = Words::of(&serde_json::from_str(&body).unwrap_or(Value::String(body)));
     let kind = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProviderErrorKind::Auth,
         StatusCode::TOO_MANY_REQUESTS => ProviderErrorKind::RateLimited { retry_after },
         StatusCode::PAYLOAD_TOO_LARGE => ProviderErrorKind::ContextTooLong,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => ProviderErrorKind::Unavailable { retry_after },
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => {
+            ProviderErrorKind::Unavailable { retry_after }
+        }
         _ if status.is_server_error() => ProviderErrorKind::Unavailable { retry_after },
         _ if said.tell_of_length() => ProviderErrorKind::ContextTooLong,
         _ => ProviderErrorKind::Refused,
@@ -62,7 +70,7 @@ pub(super) async fn of_response(response: Response) -> ProviderError {
 
 /// An error that came as an event of a stream that had begun well.
 pub(super) fn of_event(error: &Value) -> ProviderError {
-    let said = Words::of(error.clone());
+    let said = Words::of(error);
     let is = |words: &[&str]| words.iter().any(|word| said.code.contains(word));
     let kind = if said.tell_of_length() {
         ProviderErrorKind::ContextTooLong
@@ -86,8 +94,8 @@ struct Words {
 }
 
 impl Words {
-    fn of(body: Value) -> Self {
-        let error = body.get("error").unwrap_or(&body);
+    fn of(body: &Value) -> Self {
+        let error = body.get("error").unwrap_or(body);
         let names = [error.get("type"), error.get("code")].into_iter().flatten();
         let names: Vec<String> = names.filter_map(name).collect();
         let message = match error {
@@ -98,18 +106,31 @@ impl Words {
                 .and_then(Value::as_str)
                 .unwrap_or_default(),
         };
-        Self { code: names.join(" "), message: message.chars().take(300).collect() }
+        Self {
+            code: names.join(" "),
+            message: message.chars().take(300).collect(),
+        }
     }
 
     fn tell_of_length(&self) -> bool {
         let message = self.message.to_ascii_lowercase();
-        TOO_LONG.iter().any(|words| self.code.contains(words) || message.contains(words))
+        TOO_LONG
+            .iter()
+            .any(|words| self.code.contains(words) || message.contains(words))
     }
 
     fn into_error(self, kind: ProviderErrorKind, what: &str) -> ProviderError {
-        let summary = if self.code.is_empty() { what.to_owned() } else { format!("{what}, {}", self.code) };
+        let summary = if self.code.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}, {}", self.code)
+        };
         let said = (!self.message.is_empty()).then_some(self.message);
-        ProviderError { kind, summary, said }
+        ProviderError {
+            kind,
+            summary,
+            said,
+        }
     }
 }
 
@@ -120,7 +141,8 @@ fn name(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
     (name.len() <= 64 && name.chars().all(is_plain)).then(|| name.to_ascii_lowercase())
 }
 
@@ -140,7 +162,12 @@ async fn body(response: Response) -> String {
 /// `Retry-After` in seconds or as a date, or its finer form in milliseconds. A date is compared
 /// with the server's own, so that no clock of ours matters.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()) {
         return Duration::try_from_secs_f64(millis / 1000.0).ok();
     }
@@ -181,8 +208,14 @@ mod tests {
     fn retry_after_comes_in_seconds_in_milliseconds_or_as_a_date() {
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        assert_eq!(of(&[("retry-after", "1.5")]), Some(Duration::from_millis(1500)));
-        assert_eq!(of(&[("retry-after", "9"), ("retry-after-ms", "250")]), Some(Duration::from_millis(250)));
+        assert_eq!(
+            of(&[("retry-after", "1.5")]),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(
+            of(&[("retry-after", "9"), ("retry-after-ms", "250")]),
+            Some(Duration::from_millis(250))
+        );
         assert_eq!(of(&[("retry-after", "-1")]), None);
         assert_eq!(of(&[("retry-after", "soon")]), None);
         assert_eq!(

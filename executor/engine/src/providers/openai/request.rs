@@ -88,26 +88,42 @@ pub(super) fn encode(request: &ModelRequest, dialect: Dialect) -> Result<Vec<u8>
     let body = Body {
         model: &request.model,
         stream: true,
-        stream_options: StreamOptions { include_usage: true },
-        tools: request.tools.iter().map(|tool| Tool {
-            r#type: "function",
-            function: ToolFunction { name: &tool.name, description: &tool.description, parameters: &tool.schema },
-        }).collect(),
-        messages: request.messages.iter().enumerate().map(|(place, message)| {
-            wire(message, dialect.wants_reasoning && place > turn_begins)
-        }).collect(),
+        stream_options: StreamOptions {
+            include_usage: true,
+        },
+        tools: request
+            .tools
+            .iter()
+            .map(|tool| Tool {
+                r#type: "function",
+                function: ToolFunction {
+                    name: &tool.name,
+                    description: &tool.description,
+                    parameters: &tool.schema,
+                },
+            })
+            .collect(),
+        messages: request
+            .messages
+            .iter()
+            .enumerate()
+            .map(|(place, message)| wire(message, dialect.wants_reasoning && place > turn_begins))
+            .collect(),
         temperature: request.temperature,
         max_tokens: limit.filter(|_| !takes_new_name),
         max_completion_tokens: limit.filter(|_| takes_new_name),
         reasoning_effort: request.reasoning.as_deref(),
     };
-    serde_json::to_vec(&body).map_err(|error| ProviderError::broken(format!("the request is no JSON: {error}")))
+    serde_json::to_vec(&body)
+        .map_err(|error| ProviderError::broken(format!("the request is no JSON: {error}")))
 }
 
 /// Models that refuse `max_tokens`, also behind a gateway.
 fn is_openai_reasoner(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
-    ["o1", "o3", "o4", "gpt-5", "gpt-6"].iter().any(|family| name.starts_with(family))
+    ["o1", "o3", "o4", "gpt-5", "gpt-6"]
+        .iter()
+        .any(|family| name.starts_with(family))
 }
 
 fn wire(message: &ModelMessage, with_reasoning: bool) -> WireMessage<'_> {
@@ -120,20 +136,35 @@ fn wire(message: &ModelMessage, with_reasoning: bool) -> WireMessage<'_> {
     };
     match message {
         ModelMessage::System(text) => plain("system", text.into()),
-        ModelMessage::User { text, background: None } => plain("user", text.into()),
-        ModelMessage::User { text, background: Some(background) } => {
-            plain("user", format!("{background}\n\n{text}").into())
-        }
-        ModelMessage::Assistant { text, reasoning, calls } => WireMessage {
+        ModelMessage::User {
+            text,
+            background: None,
+        } => plain("user", text.into()),
+        ModelMessage::User {
+            text,
+            background: Some(background),
+        } => plain("user", format!("{background}\n\n{text}").into()),
+        ModelMessage::Assistant {
+            text,
+            reasoning,
+            calls,
+        } => WireMessage {
             role: "assistant",
             content: (calls.is_empty() || !text.is_empty()).then(|| text.into()),
-            reasoning_content: if with_reasoning { thinking(reasoning) } else { None },
+            reasoning_content: if with_reasoning {
+                thinking(reasoning)
+            } else {
+                None
+            },
             tool_calls: calls.iter().map(wire_call).collect(),
             tool_call_id: None,
         },
-        ModelMessage::Tool { call_id, content, .. } => {
-            WireMessage { tool_call_id: Some(call_id), ..plain("tool", content.into()) }
-        }
+        ModelMessage::Tool {
+            call_id, content, ..
+        } => WireMessage {
+            tool_call_id: Some(call_id),
+            ..plain("tool", content.into())
+        },
     }
 }
 
@@ -146,19 +177,30 @@ fn wire_call(call: &ToolCall) -> WireCall<'_> {
     WireCall {
         id: &call.id,
         r#type: "function",
-        function: WireFunction { name: tool_name(&call.name), arguments: arguments(&call.arguments) },
+        function: WireFunction {
+            name: tool_name(&call.name),
+            arguments: arguments(&call.arguments),
+        },
     }
 }
 
 /// Servers refuse a whole conversation for one name that a model made up.
 fn tool_name(name: &str) -> Cow<'_, str> {
-    let is_fine = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    let is_fine =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
     if !name.is_empty() && name.len() <= 64 && name.chars().all(is_fine) {
         return name.into();
     }
-    let mended: String =
-        name.chars().take(64).map(|character| if is_fine(character) { character } else { '_' }).collect();
-    if mended.is_empty() { "unnamed".into() } else { mended.into() }
+    let mended: String = name
+        .chars()
+        .take(64)
+        .map(|character| if is_fine(character) { character } else { '_' })
+        .collect();
+    if mended.is_empty() {
+        "unnamed".into()
+    } else {
+        mended.into()
+    }
 }
 
 /// Nor do they take arguments that are no JSON object, though the model itself wrote them.
@@ -180,22 +222,35 @@ mod tests {
             name: name.into(),
             arguments: arguments.into(),
         };
-        let (good, bad) = (call("a", "find", r#"{"q": 1}"#), call("b", "no such.tool", "{oops"));
+        let (good, bad) = (
+            call("a", "find", r#"{"q": 1}"#),
+            call("b", "no such.tool", "{oops"),
+        );
         ModelRequest {
             model: "m".into(),
             messages: vec![
                 ModelMessage::System("s".into()),
-                ModelMessage::User { text: "u".into(), background: Some("b".into()) },
+                ModelMessage::User {
+                    text: "u".into(),
+                    background: Some("b".into()),
+                },
                 ModelMessage::Assistant {
                     text: String::new(),
-                    reasoning: vec![Reasoning { text: "hm".into(), signature: None }],
+                    reasoning: vec![Reasoning {
+                        text: "hm".into(),
+                        signature: None,
+                    }],
                     calls: vec![good.clone(), bad.clone()],
                 },
                 ModelMessage::result(&good, "r"),
                 ModelMessage::result(&bad, "e"),
             ],
-            tools: vec![ToolSpec { name: "find".into(), description: "d".into(), schema: json!({"type": "object"}) }]
-                .into(),
+            tools: vec![ToolSpec {
+                name: "find".into(),
+                description: "d".into(),
+                schema: json!({"type": "object"}),
+            }]
+            .into(),
             temperature: None,
             max_output_tokens: Some(9),
             reasoning: None,
@@ -237,22 +292,40 @@ mod tests {
     #[test]
     fn the_models_name_is_sent_as_it_is_and_decides_no_adapter() {
         for name in ["claude-x-high", "a::b", "gemini-2", "x/o3-mini"] {
-            let request = ModelRequest { model: name.into(), ..request() };
+            let request = ModelRequest {
+                model: name.into(),
+                ..request()
+            };
             assert_eq!(body(&request, Dialect::default())["model"], name);
         }
     }
 
     #[test]
     fn openai_itself_wants_the_limit_under_its_new_name() {
-        let openai = Dialect { is_openai: true, ..Dialect::default() };
+        let openai = Dialect {
+            is_openai: true,
+            ..Dialect::default()
+        };
         assert_eq!(body(&request(), openai)["max_completion_tokens"], 9);
-        let behind_a_gateway = ModelRequest { model: "openai/gpt-5-mini".into(), ..request() };
-        assert_eq!(body(&behind_a_gateway, Dialect::default())["max_completion_tokens"], 9);
+        let behind_a_gateway = ModelRequest {
+            model: "openai/gpt-5-mini".into(),
+            ..request()
+        };
+        assert_eq!(
+            body(&behind_a_gateway, Dialect::default())["max_completion_tokens"],
+            9
+        );
     }
 
     #[test]
     fn thinking_goes_back_only_to_servers_that_send_it() {
-        let thinker = Dialect { wants_reasoning: true, ..Dialect::default() };
-        assert_eq!(body(&request(), thinker)["messages"][2]["reasoning_content"], "hm");
+        let thinker = Dialect {
+            wants_reasoning: true,
+            ..Dialect::default()
+        };
+        assert_eq!(
+            body(&request(), thinker)["messages"][2]["reasoning_content"],
+            "hm"
+        );
     }
 }

@@ -28,10 +28,15 @@ pub(super) struct SseParser {
 
 impl SseParser {
     /// Takes bytes and hands on what has become whole.
-    pub(super) fn push(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Frame)) -> Result<(), TooLong> {
+    pub(super) fn push(
+        &mut self,
+        mut bytes: &[u8],
+        mut emit: impl FnMut(Frame),
+    ) -> Result<(), TooLong> {
         while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, rest) = bytes.split_at(end);
-            let is_second_half = line.is_empty() && self.after_return && rest.first() == Some(&b'\n');
+            let is_second_half =
+                line.is_empty() && self.after_return && rest.first() == Some(&b'\n');
             if !is_second_half {
                 self.line.extend_from_slice(line);
                 self.end_line(&mut emit);
@@ -44,7 +49,11 @@ impl SseParser {
             self.line.extend_from_slice(bytes);
         }
         let kept = self.line.len() + self.data.as_ref().map_or(0, String::len);
-        if kept > LONGEST_EVENT { Err(TooLong) } else { Ok(()) }
+        if kept > LONGEST_EVENT {
+            Err(TooLong)
+        } else {
+            Ok(())
+        }
     }
 
     /// The body is over. An event without its empty line is handed on: some servers leave out
@@ -61,7 +70,11 @@ impl SseParser {
     fn end_line(&mut self, emit: &mut impl FnMut(Frame)) {
         let bytes = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&bytes);
-        let line = if self.has_begun { &*line } else { line.trim_start_matches('\u{FEFF}') };
+        let line = if self.has_begun {
+            &*line
+        } else {
+            line.trim_start_matches('\u{FEFF}')
+        };
         self.has_begun = true;
         if line.is_empty() {
             if let Some(data) = self.data.take() {
@@ -90,8 +103,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const WIRE: &str =
-        "\u{FEFF}: hello\n\ndata: {\"a\":\"é€\"}\r\n\r\ndata:x\ndata: y\n\nevent: e\rdata: z\r\rid: 1\n\ndata: [DONE]\n";
+    const WIRE: &str = "\u{FEFF}: hello\n\ndata: {\"a\":\"é€\"}\r\n\r\ndata:x\ndata: y\n\nevent: e\rdata: z\r\rid: 1\n\ndata: [DONE]\n";
 
     fn parse<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
         let mut parser = SseParser::default();
@@ -108,7 +120,13 @@ mod tests {
         let data = |text: &str| Frame::Data(text.into());
         assert_eq!(
             parse([WIRE.as_bytes()]),
-            [Frame::Comment, data("{\"a\":\"é€\"}"), data("x\ny"), data("z"), data("[DONE]")]
+            [
+                Frame::Comment,
+                data("{\"a\":\"é€\"}"),
+                data("x\ny"),
+                data("z"),
+                data("[DONE]")
+            ]
         );
     }
 

@@ -14,7 +14,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+const HEAD: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
 /// A server for one connection.
 struct Upstream {
@@ -32,20 +33,30 @@ impl Upstream {
     /// Takes the connection and its whole request.
     async fn accept(&self) -> (TcpStream, String) {
         let (mut socket, _) = self.listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        loop {
-            let text = String::from_utf8_lossy(&request).into_owned();
-            if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head
-                    .lines()
-                    .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned))
-                    .map_or(0, |length| length.parse::<usize>().unwrap());
-                if body.len() >= length {
-                    return (socket, text);
-                }
+        socket.set_nodelay(true).unwrap();
+        let request = read_request(&mut socket).await;
+        (socket, request)
+    }
+}
+
+async fn read_request(socket: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&request).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| {
+                    line.to_ascii_lowercase()
+                        .strip_prefix("content-length: ")
+                        .map(str::to_owned)
+                })
+                .map_or(0, |length| length.parse::<usize>().unwrap());
+            if body.len() >= length {
+                return text;
             }
-            assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
         }
+        assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
     }
 }
 
@@ -80,7 +91,10 @@ async fn collect(provider: &OpenAiProvider) -> (Vec<Delta>, Option<ProviderError
             Ok(Delta::Alive) => {}
             Ok(delta) => deltas.push(delta),
             Err(error) => {
-                assert!(stream.next().await.is_none(), "nothing comes after the first error");
+                assert!(
+                    stream.next().await.is_none(),
+                    "nothing comes after the first error"
+                );
                 return (deltas, Some(error));
             }
         }
@@ -100,12 +114,18 @@ async fn answered(bytes: &str) -> (Vec<Delta>, Option<ProviderError>) {
 }
 
 async fn streamed(events: &[&str]) -> (Vec<Delta>, Option<ProviderError>) {
-    let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
-    answered(&format!("{HEAD}{events}")).await
+    let events: Vec<String> = events
+        .iter()
+        .map(|event| format!("data: {event}\n\n"))
+        .collect();
+    answered(&format!("{HEAD}{}", events.concat())).await
 }
 
 async fn refused(status: &str, headers: &str, body: &str) -> ProviderError {
-    let bytes = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
+    let bytes = format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     answered(&bytes).await.1.unwrap()
 }
 
@@ -122,11 +142,18 @@ fn says(text: &str) -> Delta {
 }
 
 fn starts(slot: usize, id: &str, name: &str) -> Delta {
-    Delta::CallStart { slot, id: id.into(), name: name.into() }
+    Delta::CallStart {
+        slot,
+        id: id.into(),
+        name: name.into(),
+    }
 }
 
 fn input(slot: usize, delta: &str) -> Delta {
-    Delta::CallInput { slot, delta: delta.into() }
+    Delta::CallInput {
+        slot,
+        delta: delta.into(),
+    }
 }
 
 #[tokio::test]
@@ -145,7 +172,10 @@ async fn text_thinking_and_usage_come_in_their_order() {
     .await;
 
     assert!(error.is_none());
-    let thinks = |text: &str| Delta::Reasoning { text: text.into(), signature: None };
+    let thinks = |text: &str| Delta::Reasoning {
+        text: text.into(),
+        signature: None,
+    };
     let usage = Usage {
         input_tokens: 9,
         output_tokens: 4,
@@ -243,7 +273,14 @@ async fn a_refusal_is_shown_and_parts_are_read() {
         "[DONE]",
     ])
     .await;
-    assert_eq!(deltas[1..], [says("x"), says("I cannot"), Delta::End(FinishReason::ContentFilter)]);
+    assert_eq!(
+        deltas[1..],
+        [
+            says("x"),
+            says("I cannot"),
+            Delta::End(FinishReason::ContentFilter)
+        ]
+    );
 }
 
 #[tokio::test]
@@ -276,8 +313,14 @@ async fn after_garbage_or_an_error_nothing_more_is_read() {
     for (bad, kind) in [
         ("{not json", Kind::Broken),
         (overload, Kind::Broken),
-        (r#"{"error":{"message":"x","code":"rate_limit_exceeded"}}"#, Kind::RateLimited { retry_after: None }),
-        (r#"{"error":{"message":"x","code":"context_length_exceeded"}}"#, Kind::ContextTooLong),
+        (
+            r#"{"error":{"message":"x","code":"rate_limit_exceeded"}}"#,
+            Kind::RateLimited { retry_after: None },
+        ),
+        (
+            r#"{"error":{"message":"x","code":"context_length_exceeded"}}"#,
+            Kind::ContextTooLong,
+        ),
     ] {
         let (deltas, error) = streamed(&[&text, bad, &text, "[DONE]"]).await;
         assert_eq!(deltas, [says("Hal")]);
@@ -289,8 +332,11 @@ async fn after_garbage_or_an_error_nothing_more_is_read() {
 
 #[tokio::test]
 async fn an_error_that_is_null_is_none() {
-    let (deltas, error) =
-        streamed(&[r#"{"error":null,"choices":[{"delta":{"content":"a"}}],"usage":null}"#, "[DONE]"]).await;
+    let (deltas, error) = streamed(&[
+        r#"{"error":null,"choices":[{"delta":{"content":"a"}}],"usage":null}"#,
+        "[DONE]",
+    ])
+    .await;
     assert!(error.is_none());
     assert_eq!(deltas, [says("a"), Delta::End(FinishReason::Stop)]);
 }
@@ -303,15 +349,37 @@ async fn a_refused_call_is_known_by_its_status_and_its_headers() {
         r#"{"error":{"message":"you said: my secret","type":"requests","code":"rate_limit_exceeded"}}"#,
     )
     .await;
-    assert_eq!(limited.kind, Kind::RateLimited { retry_after: Some(Duration::from_secs(7)) });
-    assert_eq!(limited.to_string(), "HTTP 429, requests rate_limit_exceeded");
+    assert_eq!(
+        limited.kind,
+        Kind::RateLimited {
+            retry_after: Some(Duration::from_secs(7))
+        }
+    );
+    assert_eq!(
+        limited.to_string(),
+        "HTTP 429, requests rate_limit_exceeded"
+    );
 
-    let busy = refused("503 Service Unavailable", "retry-after: 2\r\n", "<html>busy</html>").await;
-    assert_eq!(busy.kind, Kind::Unavailable { retry_after: Some(Duration::from_secs(2)) });
+    let busy = refused(
+        "503 Service Unavailable",
+        "retry-after: 2\r\n",
+        "<html>busy</html>",
+    )
+    .await;
+    assert_eq!(
+        busy.kind,
+        Kind::Unavailable {
+            retry_after: Some(Duration::from_secs(2))
+        }
+    );
 
     let long = r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#;
     for (status, body, kind) in [
-        ("500 Internal Server Error", "", Kind::Unavailable { retry_after: None }),
+        (
+            "500 Internal Server Error",
+            "",
+            Kind::Unavailable { retry_after: None },
+        ),
         ("401 Unauthorized", "{}", Kind::Auth),
         ("403 Forbidden", "{}", Kind::Auth),
         ("404 Not Found", r#"{"error":"no model"}"#, Kind::Refused),
@@ -325,7 +393,11 @@ async fn a_refused_call_is_known_by_its_status_and_its_headers() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let (_, error) = collect(&provider(&format!("http://{free}"))).await;
     assert_eq!(error.unwrap().kind, Kind::Unavailable { retry_after: None });
 }
@@ -339,7 +411,10 @@ async fn each_delta_is_handed_on_before_the_next_one_is_sent() {
         socket.write_all(HEAD.as_bytes()).await.unwrap();
         for number in 0..5 {
             let event = choice(&format!(r#"{{"content":"{number}"}}"#));
-            socket.write_all(format!("data: {event}\n\n").as_bytes()).await.unwrap();
+            socket
+                .write_all(format!("data: {event}\n\n").as_bytes())
+                .await
+                .unwrap();
             assert_eq!(told.recv().await, Some(says(&number.to_string())));
         }
         socket.write_all(b": alive\n\n").await.unwrap();
@@ -354,7 +429,41 @@ async fn each_delta_is_handed_on_before_the_next_one_is_sent() {
         }
     };
     let both = async { tokio::join!(serve, read) };
-    tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), both)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn one_connection_serves_one_call_after_the_other() {
+    let upstream = Upstream::start().await;
+    let serve = async {
+        let (mut socket, _) = upstream.accept().await;
+        for call in 0..3 {
+            if call > 0 {
+                read_request(&mut socket).await;
+            }
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            socket
+                .write_all(format!("{head}e\r\ndata: [DONE]\n\n\r\n").as_bytes())
+                .await
+                .unwrap();
+            // The end of the body comes a little later than the end marker.
+            tokio::task::yield_now().await;
+            socket.write_all(b"0\r\n\r\n").await.unwrap();
+        }
+    };
+    let read = async {
+        for _ in 0..3 {
+            let (deltas, error) = collect(&upstream.provider).await;
+            assert!(error.is_none());
+            assert_eq!(deltas, [Delta::End(FinishReason::Stop)]);
+        }
+    };
+    let both = async { tokio::join!(serve, read) };
+    tokio::time::timeout(Duration::from_secs(10), both)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -369,7 +478,9 @@ async fn dropping_the_stream_hangs_up() {
     };
     let read = async { drop(upstream.provider.stream(&request()).await.unwrap()) };
     let both = async { tokio::join!(serve, read) };
-    tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), both)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -377,12 +488,22 @@ async fn the_request_goes_to_the_right_place_with_key_and_headers() {
     let upstream = Upstream::start().await;
     let serve = async {
         let (mut socket, request) = upstream.accept().await;
-        socket.write_all(format!("{HEAD}data: [DONE]\n\n").as_bytes()).await.unwrap();
+        socket
+            .write_all(format!("{HEAD}data: [DONE]\n\n").as_bytes())
+            .await
+            .unwrap();
         request
     };
     let (_, request) = tokio::join!(collect(&upstream.provider), serve);
-    assert!(request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{request}");
-    for part in ["authorization: Bearer sk-secret", "x-team: blue", r#""model":"claude-like-high""#] {
+    assert!(
+        request.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"),
+        "{request}"
+    );
+    for part in [
+        "authorization: Bearer sk-secret",
+        "x-team: blue",
+        r#""model":"claude-like-high""#,
+    ] {
         assert!(request.contains(part), "{part} in {request}");
     }
 }
@@ -393,7 +514,10 @@ fn the_address_may_end_as_it_likes() {
         ("http://h:1/v1", "http://h:1/v1/chat/completions"),
         ("http://h:1/v1/", "http://h:1/v1/chat/completions"),
         ("https://h", "https://h/chat/completions"),
-        (" https://h/a/b//?api-version=1 ", "https://h/a/b/chat/completions?api-version=1"),
+        (
+            " https://h/a/b//?api-version=1 ",
+            "https://h/a/b/chat/completions?api-version=1",
+        ),
     ] {
         assert_eq!(endpoint(base).unwrap().as_str(), url);
     }

@@ -1,0 +1,131 @@
+//! From settings to an engine and an executor's configuration.
+
+use crate::deps::ExecutorConfig;
+use copilot_core::{
+    id::IdSource,
+    port::store::{ClaimRules, Lease},
+};
+use copilot_engine::{
+    Engine, EngineConfig, EngineParts, Prompt, Provider as ModelProvider, RetryPolicy,
+    jitter::RandomJitter,
+    prompt::PromptError,
+    providers::{BuiltinProvider, OpenAiConfig, OpenAiProvider, openai::OpenAiSetupError},
+    registry::RegistryError,
+};
+use copilot_runtime::settings::{LlmSettings, Program, Provider, Settings};
+use copilot_tools::{DocIndex, LoadDocsError, ToolDeps, catalogue};
+use secrecy::ExposeSecret;
+use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
+
+/// Tools of one step that run at the same time.
+const TOOLS_AT_ONCE: usize = 8;
+/// Where the provider `openai` is unless a setting says otherwise.
+const OPENAI_URL: &str = "https://api.openai.com/v1/";
+
+/// A setting that the engine cannot work with.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A provider that this version has no adapter for.
+    #[error("llm.provider: {0} is not in this version, use openai (any compatible endpoint) or builtin")]
+    Provider(&'static str),
+    /// Address, key or headers of the provider.
+    #[error(transparent)]
+    OpenAi(#[from] OpenAiSetupError),
+    /// The persona cannot be read.
+    #[error("llm.system_prompt_file: {}: {source}", path.display())]
+    Persona {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The prompt's templates are wrong.
+    #[error("the prompt cannot be made")]
+    Prompt(#[from] PromptError),
+    /// A folder of documentation cannot be read.
+    #[error("docs.paths: {0}")]
+    Docs(#[from] LoadDocsError),
+    /// The tools contradict each other.
+    #[error("tools.disabled: {0}")]
+    Tools(#[from] RegistryError),
+}
+
+/// The engine that `settings` describe. Reads the persona and the documentation.
+pub fn engine(settings: &Settings, ids: Arc<dyn IdSource>) -> Result<Arc<Engine>, SetupError> {
+    let llm = &settings.llm;
+    let docs = Arc::new(DocIndex::load(&settings.tools.docs_paths)?);
+    let parts = EngineParts {
+        provider: provider(llm)?,
+        registry: Arc::new(catalogue(&ToolDeps { docs }, &settings.tools.disabled)?),
+        prompt: Prompt::new(persona(llm)?.as_deref())?,
+        config: engine_config(settings),
+        ids,
+        jitter: Arc::new(RandomJitter),
+    };
+    Ok(Arc::new(Engine::new(parts)))
+}
+
+/// How turns are run. In `copilot` the lease lasts as long as the process, which is alone on
+/// its database, and the drain is bounded by the server's, since they stop together.
+#[must_use]
+pub fn executor_config(settings: &Settings) -> ExecutorConfig {
+    let executor = &settings.executor;
+    let alone = settings.program == Program::Copilot;
+    ExecutorConfig {
+        concurrency: u16::try_from(executor.concurrency).unwrap_or(u16::MAX),
+        heartbeat: executor.heartbeat,
+        lease: if alone { Lease::Process } else { Lease::For(executor.lease) },
+        drain_timeout: drain_timeout(settings),
+        rules: ClaimRules {
+            max_running: settings.turn.max_running_per_user,
+            max_attempts: settings.turn.max_attempts,
+            timeout: settings.turn.timeout,
+        },
+    }
+}
+
+fn drain_timeout(settings: &Settings) -> Duration {
+    match settings.program {
+        Program::Copilot => settings.executor.drain_timeout.min(settings.server.drain_timeout),
+        Program::Api | Program::Executor => settings.executor.drain_timeout,
+    }
+}
+
+fn provider(llm: &LlmSettings) -> Result<Arc<dyn ModelProvider>, SetupError> {
+    match llm.provider {
+        Provider::Builtin => Ok(Arc::new(BuiltinProvider::default())),
+        Provider::OpenAi => {
+            let base_url = llm.base_url.as_ref().map_or(OPENAI_URL, |url| url.expose());
+            let headers = llm.headers.iter();
+            let config = OpenAiConfig {
+                base_url: base_url.to_owned(),
+                api_key: llm.api_key.clone(),
+                headers: headers.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect(),
+            };
+            Ok(Arc::new(OpenAiProvider::new(&config)?))
+        }
+        other => Err(SetupError::Provider(other.name())),
+    }
+}
+
+fn persona(llm: &LlmSettings) -> Result<Option<String>, SetupError> {
+    let Some(path) = &llm.system_prompt_file else { return Ok(None) };
+    let read = fs::read_to_string(path);
+    read.map(Some).map_err(|source| SetupError::Persona { path: path.clone(), source })
+}
+
+fn engine_config(settings: &Settings) -> EngineConfig {
+    let llm = &settings.llm;
+    EngineConfig {
+        model: llm.model.clone(),
+        models: llm.models.clone(),
+        fallback_models: llm.fallback_models.clone(),
+        temperature: llm.temperature,
+        max_output_tokens: llm.max_output_tokens,
+        reasoning: llm.reasoning.map(|reasoning| reasoning.to_string()),
+        max_steps: settings.turn.max_steps,
+        max_tools_at_once: TOOLS_AT_ONCE,
+        idle_timeout: llm.idle_timeout,
+        retry: RetryPolicy { max_retries: llm.max_retries, ..RetryPolicy::default() },
+    }
+}

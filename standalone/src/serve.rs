@@ -1,0 +1,81 @@
+//! The composition root: settings become adapters, adapters become api and executor.
+
+use crate::banner::banner;
+use anyhow::Context;
+use copilot_api::{ApiParts, ApiState};
+use copilot_core::service::{closing::Closer, watch::Watch};
+use copilot_executor::{Executor, Ports};
+use copilot_runtime::{
+    adapters::{Adapters, open_database},
+    lifecycle::{Lifecycle, OsSignals},
+    settings::Settings,
+};
+use std::{process::ExitCode, sync::Arc};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Serves until a signal.
+pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    let signals = OsSignals::listen().context("signals cannot be caught")?;
+    let listener = TcpListener::bind(settings.server.listen)
+        .await
+        .with_context(|| format!("server.listen: cannot listen on {}", settings.server.listen))?;
+    let database = open_database(settings.program, &settings.database).await?;
+    let adapters = Adapters::embedded(database);
+    let engine = copilot_executor::engine(&settings, Arc::clone(&adapters.ids))?;
+
+    let lifecycle = Lifecycle::new();
+    let executor_config = copilot_executor::executor_config(&settings);
+    let executor = Executor::start(executor_ports(&adapters), engine, executor_config)
+        .await
+        .context("the executor's lease cannot be taken")?;
+    let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
+    lifecycle.spawn("executor", async move {
+        executor.run(soft, hard).await;
+        Ok(())
+    });
+
+    let closer = Closer::new(
+        Arc::clone(&adapters.store),
+        Arc::clone(&adapters.streams),
+        Arc::clone(&adapters.ids),
+    );
+    let watch = Watch::new(Arc::clone(&adapters.store), closer);
+    let address = listener.local_addr().context("server.listen")?;
+    let state = ApiState::new(api_parts(&settings, adapters, Arc::clone(&watch)));
+    let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
+    lifecycle.spawn("api", async move {
+        // The watch lives as long as the server: draining streams still need their ends.
+        let served = CancellationToken::new();
+        let serving = async {
+            let outcome = copilot_api::serve(listener, state, soft, hard).await;
+            served.cancel();
+            outcome
+        };
+        let (outcome, ()) = tokio::join!(serving, watch.run(served.clone()));
+        outcome.context("the server failed")
+    });
+    println!("{}", banner(address, &settings.server.base_path, &settings.llm));
+    let drain = settings.server.shutdown_delay + settings.server.drain_timeout;
+    Ok(lifecycle.run_until_stopped(signals, drain).await.into())
+}
+
+fn executor_ports(adapters: &Adapters) -> Ports {
+    let Adapters { store, streams, queue, cancels, ids, clock } = adapters.clone();
+    Ports { store, streams, queue, cancels, ids, clock }
+}
+
+fn api_parts(settings: &Settings, adapters: Adapters, watch: Arc<Watch>) -> ApiParts {
+    let Adapters { store, streams, queue, cancels, ids, .. } = adapters;
+    ApiParts {
+        store,
+        streams,
+        queue,
+        cancels,
+        ids,
+        watch,
+        ready_parts: Vec::new(),
+        config: settings.into(),
+        tasks: TaskTracker::new(),
+    }
+}

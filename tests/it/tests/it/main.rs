@@ -1,0 +1,45 @@
+//! End to end: the real program as a process, a fake model behind it, a client in front.
+//!
+//! Tests use HTTP and process handles alone, so that each can run against both modes; which
+//! program a [`TestStack`](copilot_harness::TestStack) starts is decided there.
+
+#[cfg(test)]
+mod ai_sdk;
+#[cfg(test)]
+mod builtin;
+#[cfg(test)]
+mod cancel;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod pieces;
+#[cfg(test)]
+mod property;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod service;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod start_up;
+#[cfg(test)]
+mod streaming;
+#[cfg(test)]
+mod tools;
+#[cfg(test)]
+mod turns;
