@@ -22,7 +22,10 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
     routes(&state)
         .data(state)
         .around(move |endpoint, request| body_limit::limited(endpoint, request, Arc::clone(&limits)))
-        .around(move |endpoint, request| guard.clone().guarded(endpoint, request))
+        .before(move |request| {
+            let checked = guard.as_ref().map_or(Ok(()), |guard| guard.let_in(&request));
+            async move { checked.map(|()| request).map_err(Into::into) }
+        })
         .with(CatchPanic::new().with_handler(panicked))
         .around(error::shaped)
         .around(move |endpoint, request| cors::crossed(endpoint, request, Arc::clone(&origins)))

@@ -151,7 +151,7 @@ impl From<PortError> for ApiError {
 }
 
 fn causes(error: &dyn Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
+    std::iter::successors(error.source(), |&cause| cause.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")

@@ -3,7 +3,7 @@
 
 use crate::{config::{ApiConfig, AuthMode}, error::ApiError};
 use poem::{
-    Endpoint, IntoResponse, Request, Response, Result,
+    Request,
     http::{
         HeaderMap,
         header::{HOST, ORIGIN},
@@ -15,40 +15,36 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Lets in what comes to an own name, from an own or allowed page.
 #[derive(Clone, Debug)]
-pub(crate) enum Guard {
-    /// Tokens decide.
-    Open,
-    /// `Host` and `Origin` decide.
-    Local {
-        hosts: Vec<String>,
-        origins: Vec<String>,
-    },
+pub(crate) struct Guard {
+    hosts: Arc<[String]>,
+    origins: Arc<[String]>,
 }
 
 impl Guard {
-    pub(crate) fn new(config: &ApiConfig) -> Self {
+    /// The guard that this configuration wants; none where tokens decide.
+    pub(crate) fn new(config: &ApiConfig) -> Option<Self> {
         match config.auth {
-            AuthMode::Local => {
-                Self::Local { hosts: config.allowed_hosts.clone(), origins: config.cors_origins.clone() }
-            }
+            AuthMode::Local => Some(Self {
+                hosts: config.allowed_hosts.clone().into(),
+                origins: config.cors_origins.clone().into(),
+            }),
         }
     }
 
-    pub(crate) async fn guarded<E: Endpoint>(self, endpoint: Arc<E>, request: Request) -> Result<Response> {
-        self.check(&host(&request), request.headers())?;
-        Ok(endpoint.call(request).await?.into_response())
+    /// Lets the request in, or answers 403.
+    pub(crate) fn let_in(&self, request: &Request) -> Result<(), ApiError> {
+        self.check(&host(request), request.headers())
     }
 
     fn check(&self, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
-        let Self::Local { hosts, origins } = self else { return Ok(()) };
         let name = without_port(host);
-        let is_own = LOOPBACK.contains(&name) || hosts.iter().any(|known| known == host || known == name);
+        let is_own = LOOPBACK.contains(&name) || self.hosts.iter().any(|known| known == host || known == name);
         if !is_own {
             let detail = "local mode does not answer to this host; see server.allowed_hosts";
             return Err(ApiError::forbidden("host_not_allowed", detail));
         }
         let mut sent = headers.get_all(ORIGIN).iter();
-        if !sent.all(|origin| origin.to_str().is_ok_and(|origin| is_allowed(origin, host, origins))) {
+        if !sent.all(|origin| origin.to_str().is_ok_and(|origin| is_allowed(origin, host, &self.origins))) {
             let detail = "local mode does not answer to this origin; see server.cors_origins";
             return Err(ApiError::forbidden("origin_not_allowed", detail));
         }
@@ -87,16 +83,18 @@ mod tests {
     use super::*;
 
     fn answer(host: &str, origin: Option<&str>) -> bool {
-        let guard = Guard::Local {
-            hosts: vec!["copilot.lan".into(), "box.lan:9000".into()],
-            origins: vec!["https://app.example.com".into()],
+        let config = ApiConfig {
+            allowed_hosts: vec!["copilot.lan".into(), "box.lan:9000".into()],
+            cors_origins: vec!["https://app.example.com".into()],
+            ..ApiConfig::default()
         };
+        let guard = Guard::new(&config).unwrap();
         let mut request = Request::builder().uri_str("/api/chat/health").header(HOST, host);
         if let Some(origin) = origin {
             request = request.header(ORIGIN, origin);
         }
         let request = request.finish();
-        guard.check(&super::host(&request), request.headers()).is_ok()
+        guard.let_in(&request).is_ok()
     }
 
     #[test]

@@ -103,19 +103,6 @@ impl Payload for ProblemJson {
     }
 }
 
-impl poem_openapi::ResponseContent for ProblemJson {
-    fn media_types() -> Vec<poem_openapi::registry::MetaMediaType> {
-        vec![poem_openapi::registry::MetaMediaType {
-            content_type: MEDIA_TYPE,
-            schema: Problem::schema_ref(),
-        }]
-    }
-
-    fn register(registry: &mut Registry) {
-        Problem::register(registry);
-    }
-}
-
 impl IntoResponse for ProblemJson {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.0).unwrap_or_default();

@@ -27,9 +27,6 @@ const NOISY: [&str; 12] = [
     "tower",
 ];
 
-/// It logs the bodies of failed calls, which may repeat the prompt: silent unless asked for by name.
-const SILENT: &str = "genai";
-
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -74,7 +71,7 @@ pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, TelemetryError> {
     let noisy = general.unwrap_or(LevelFilter::ERROR).min(LevelFilter::WARN);
     let quiet = NOISY.map(|target| format!("{target}={noisy}")).join(",");
     // For one and the same target the later wins, so what the operator says about a library counts.
-    EnvFilter::try_new(format!("{SILENT}=off,{quiet},{level}")).map_err(|_| problem())
+    EnvFilter::try_new(format!("{quiet},{level}")).map_err(|_| problem())
 }
 
 fn subscriber<W>(
@@ -178,24 +175,19 @@ mod tests {
     #[test]
     fn libraries_keep_quiet_unless_asked_by_name() {
         let all = || {
-            tracing::error!(target: "genai", "a body");
             tracing::info!(target: "hyper::client", "a connection");
             tracing::warn!(target: "sqlx::query", "a slow one");
             tracing::debug!(target: "copilot_engine", "a step");
         };
         let text = logged(LogFormat::Pretty, "debug", all);
-        assert!(!text.contains("a body"), "{text}");
         assert!(!text.contains("a connection"), "{text}");
         assert!(
             text.contains("a slow one") && text.contains("a step"),
             "{text}"
         );
 
-        let text = logged(LogFormat::Pretty, "error,genai=debug,hyper=trace", all);
-        assert!(
-            text.contains("a body") && text.contains("a connection"),
-            "{text}"
-        );
+        let text = logged(LogFormat::Pretty, "error,hyper=trace", all);
+        assert!(text.contains("a connection"), "{text}");
         assert!(
             !text.contains("a slow one") && !text.contains("a step"),
             "{text}"

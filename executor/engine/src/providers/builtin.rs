@@ -98,7 +98,10 @@ fn reply(request: &ModelRequest) -> (String, Vec<Wish>) {
         );
         return (text, wishes);
     }
-    if question == CUE || !request.tools.iter().any(|tool| tool.name == SEARCH) {
+    if question == CUE
+        || question.trim().is_empty()
+        || !request.tools.iter().any(|tool| tool.name == SEARCH)
+    {
         return (format!("{NOTE}{}", answer::WHAT_I_CAN_DO), Vec::new());
     }
     let query: String = question

@@ -47,7 +47,7 @@ pub const OPENAI_URL: &str = "https://api.openai.com/v1/";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server that keeps the body open behind its end marker loses the connection.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Where and how to reach the server.
 #[derive(Clone, Debug)]

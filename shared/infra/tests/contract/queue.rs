@@ -46,7 +46,8 @@ async fn a_published_hint_reaches_one_consumer(queue: &dyn TurnQueue) {
         }
     })
     .await;
-    assert_eq!(got.unwrap().turn, turn);
+    let delivery = got.unwrap();
+    assert_eq!(delivery.turn, turn);
     nothing("the hint came twice", other.next()).await;
 }
 

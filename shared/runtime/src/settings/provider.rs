@@ -11,7 +11,7 @@ macro_rules! providers {
         }
 
         impl Provider {
-            /// The word in the settings; but for `builtin` also genai's name of the adapter.
+            /// The word in the settings.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }

@@ -1,0 +1,111 @@
+//! What `DefaultChatTransport` of the AI SDK calls, without configuration.
+
+use super::{MaybeStream, Stream, stream::resumed};
+use crate::{
+    accepting::{Said, accept},
+    auth::Caller,
+    cursor::Cursor,
+    dto::ai_sdk::{ChatBody, Trigger},
+    error::ApiError,
+    fields::JsonBody,
+    openapi::Tag,
+    sse::{Opening, Profile, open},
+    state::Services,
+};
+use copilot_core::{
+    id::{SessionId, UserId},
+    position::Position,
+    session::{NewSession, Owner},
+};
+use poem_openapi::{
+    OpenApi,
+    param::{Header, Path, Query},
+};
+
+pub(crate) struct AiSdkRoutes;
+
+#[OpenApi(prefix_path = "/api/chat", tag = "Tag::AiSdk")]
+impl AiSdkRoutes {
+    /// Send a chat's new message and read the answer
+    ///
+    /// The chat is a session of the caller, made with its first message. Only the last message
+    /// is read, and its id is its idempotency key.
+    #[oai(path = "/", method = "post", operation_id = "ai_sdk_send")]
+    async fn send(
+        &self,
+        services: Services,
+        caller: Caller,
+        /// The version of the `ai` package that reads: `v5`, `v6` or `v7`
+        profile: Query<Option<String>>,
+        /// The same as `profile`
+        #[oai(name = "x-stream-profile")]
+        profile_header: Header<Option<String>>,
+        body: JsonBody<ChatBody>,
+    ) -> Result<Stream, ApiError> {
+        let configured = services.config.profile;
+        let profile = Profile::chosen(profile.0.as_deref(), profile_header.0.as_deref(), configured)?;
+        let chat = body.0;
+        expect_new(&chat)?;
+        let session = session_of(&services, caller.user()?, chat.id).await?;
+        let said = Said { message: chat.text, key: chat.last_id, ..Said::default() };
+        let turn = accept(services.state(), caller.owner(), session, said).await?;
+        let opening = Opening { profile, after: Position::ZERO, is_resumed: false };
+        Ok(Stream::Open(open(&services, &turn, opening).await?))
+    }
+
+    /// Come back to a chat's stream
+    ///
+    /// 204 when nothing is unfinished, also for a chat that is not known.
+    #[oai(path = "/:chat_id/stream", method = "get", operation_id = "ai_sdk_resume")]
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the route")]
+    async fn resume(
+        &self,
+        services: Services,
+        caller: Caller,
+        /// The chat's own id
+        chat_id: Path<String>,
+        /// The `id` of the last event that was received
+        #[oai(name = "Last-Event-ID")]
+        last_event_id: Header<Option<String>>,
+        /// The same as `Last-Event-ID`
+        after: Query<Option<String>>,
+        /// The version of the `ai` package that reads: `v5`, `v6` or `v7`
+        profile: Query<Option<String>>,
+        /// The same as `profile`
+        #[oai(name = "x-stream-profile")]
+        profile_header: Header<Option<String>>,
+    ) -> Result<MaybeStream, ApiError> {
+        let configured = services.config.profile;
+        let profile = Profile::chosen(profile.0.as_deref(), profile_header.0.as_deref(), configured)?;
+        let session = services.store.find_client_session(caller.user()?, &chat_id.0).await?;
+        let Some(session) = session else {
+            return Ok(MaybeStream::Nothing);
+        };
+        let cursor = Cursor::first_of([last_event_id.0.as_deref(), after.0.as_deref()]);
+        resumed(&services, caller.owner(), session.id, cursor, profile).await
+    }
+}
+
+fn expect_new(chat: &ChatBody) -> Result<(), ApiError> {
+    if chat.is_new_message() {
+        return Ok(());
+    }
+    Err(match chat.trigger {
+        Trigger::RegenerateMessage => {
+            ApiError::conflict("regenerate_not_supported", "an answer cannot be made again yet")
+        }
+        Trigger::SubmitMessage => {
+            ApiError::conflict("edit_not_supported", "a message cannot be edited yet")
+        }
+    })
+}
+
+/// The caller's session of this name, made if need be.
+async fn session_of(services: &Services, user: &UserId, client_id: String) -> Result<SessionId, ApiError> {
+    if let Some(session) = services.store.find_client_session(user, &client_id).await? {
+        return Ok(session.id);
+    }
+    let id = services.ids.next().into();
+    let new = NewSession { id, owner: Owner::User(user.clone()), client_id: Some(client_id) };
+    Ok(services.store.create_session(new).await?.id)
+}

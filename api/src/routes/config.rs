@@ -1,0 +1,15 @@
+//! Settings that clients may know.
+
+use crate::{dto::health::Ttl, openapi::Tag, state::Services};
+use poem_openapi::{OpenApi, payload::Json};
+
+pub(crate) struct ConfigRoutes;
+
+#[OpenApi(prefix_path = "/api/chat", tag = "Tag::Health")]
+impl ConfigRoutes {
+    /// How long a finished turn's live stream stays
+    #[oai(path = "/config/ttl", method = "get", operation_id = "get_ttl_config")]
+    async fn ttl(&self, services: Services) -> Json<Ttl> {
+        Json(services.config.stream_ttl.into())
+    }
+}

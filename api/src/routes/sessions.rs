@@ -1,0 +1,131 @@
+//! Sessions.
+
+use crate::{
+    auth::Caller,
+    dto::{
+        Done,
+        session::{CreatedSession, SessionDetail, SessionList},
+        title::TitleBody,
+    },
+    error::ApiError,
+    fields::JsonBody,
+    openapi::Tag,
+    state::Services,
+};
+use copilot_core::{
+    port::store::{Files, Page},
+    session::{ActiveMessages, MessagePage, NewSession},
+};
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub(crate) struct SessionRoutes;
+
+/// It is gone.
+#[derive(ApiResponse)]
+pub(crate) enum Deleted {
+    /// It is gone
+    #[oai(status = 204)]
+    Gone,
+}
+
+fn page_size() -> u32 {
+    50
+}
+
+#[OpenApi(prefix_path = "/api/chat", tag = "Tag::Sessions")]
+impl SessionRoutes {
+    /// Begin a session
+    #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
+    async fn create(&self, services: Services, caller: Caller) -> Result<Json<CreatedSession>, ApiError> {
+        let id = services.ids.next().into();
+        let new = NewSession { id, owner: caller.owner().clone(), client_id: None };
+        Ok(Json(services.store.create_session(new).await?.into()))
+    }
+
+    /// The caller's sessions
+    ///
+    /// Newest `updated_at` first.
+    #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
+    async fn list(
+        &self,
+        services: Services,
+        caller: Caller,
+        /// At most this many
+        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<u32>,
+        /// After skipping this many
+        #[oai(default)]
+        offset: Query<u32>,
+    ) -> Result<Json<SessionList>, ApiError> {
+        let page = Page { limit: limit.0, offset: offset.0 };
+        Ok(Json(services.store.list_sessions(caller.user()?, page).await?.into()))
+    }
+
+    /// A session with its messages
+    ///
+    /// While a turn is unfinished, what it has made so far is left out: its stream is the only
+    /// source of that, so that nothing shows twice.
+    #[oai(path = "/sessions/:session_id", method = "get", operation_id = "get_session")]
+    async fn read(
+        &self,
+        services: Services,
+        caller: Caller,
+        session_id: Path<Uuid>,
+        /// At most this many messages, the newest; without it all
+        #[oai(validator(minimum(value = "1")))]
+        limit: Query<Option<u32>>,
+        /// Only messages before this `sequence`
+        before_sequence: Query<Option<i64>>,
+        /// Also what an unfinished turn has made so far
+        #[oai(default)]
+        include_active: Query<bool>,
+    ) -> Result<Json<SessionDetail>, ApiError> {
+        let began = Instant::now();
+        let active = if include_active.0 { ActiveMessages::Shown } else { ActiveMessages::Hidden };
+        let page = MessagePage { limit: limit.0, before_sequence: before_sequence.0, active };
+        let snapshot = services.store.snapshot(caller.owner(), session_id.0.into(), page).await?;
+        let snapshot = snapshot.ok_or_else(|| ApiError::no_session(session_id.0))?;
+        let messages = snapshot.messages.len();
+        let total_ms = began.elapsed().as_millis();
+        tracing::info!(session_id = %session_id.0, messages, total_ms, "session read");
+        Ok(Json(snapshot.into()))
+    }
+
+    /// Delete a session
+    ///
+    /// Its turns are cancelled, and nothing that is written late brings it back.
+    #[oai(path = "/sessions/:session_id", method = "delete", operation_id = "delete_session")]
+    async fn delete(
+        &self,
+        services: Services,
+        caller: Caller,
+        session_id: Path<Uuid>,
+        /// Keep its files in the workspace
+        #[oai(default)]
+        keep_files: Query<bool>,
+    ) -> Result<Deleted, ApiError> {
+        let files = if keep_files.0 { Files::Keep } else { Files::Delete };
+        let deleted = services.deleter.delete(caller.owner(), session_id.0.into(), files).await?;
+        deleted.map(|()| Deleted::Gone).ok_or_else(|| ApiError::no_session(session_id.0))
+    }
+
+    /// Give a session a title
+    #[oai(path = "/sessions/:session_id/title", method = "patch", operation_id = "update_session_title")]
+    async fn rename(
+        &self,
+        services: Services,
+        caller: Caller,
+        session_id: Path<Uuid>,
+        body: JsonBody<TitleBody>,
+    ) -> Result<Json<Done>, ApiError> {
+        let title = body.0.title;
+        let renamed = services.store.rename_session(caller.owner(), session_id.0.into(), &title).await?;
+        renamed.map(|()| Json(Done::ok())).ok_or_else(|| ApiError::no_session(session_id.0))
+    }
+}
