@@ -13,6 +13,7 @@ mod cursor;
 mod dto;
 mod error;
 mod fields;
+mod from_settings;
 mod guard;
 mod health_probe;
 mod limits;
@@ -29,6 +30,7 @@ mod testing;
 
 pub use app::app;
 pub use config::{ApiConfig, AuthMode};
+pub use from_settings::UnservedSetting;
 pub use openapi::openapi;
 pub use readiness::ReadyPart;
 pub use server::serve;

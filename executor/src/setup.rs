@@ -19,6 +19,8 @@ use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// Tools of one step that run at the same time.
 const TOOLS_AT_ONCE: usize = 8;
+/// The built-in provider's pause after each word: as fast as one reads along.
+const WORD_PAUSE: Duration = Duration::from_millis(10);
 /// Where the provider `openai` is unless a setting says otherwise.
 const OPENAI_URL: &str = "https://api.openai.com/v1/";
 
@@ -93,7 +95,7 @@ fn drain_timeout(settings: &Settings) -> Duration {
 
 fn provider(llm: &LlmSettings) -> Result<Arc<dyn ModelProvider>, SetupError> {
     match llm.provider {
-        Provider::Builtin => Ok(Arc::new(BuiltinProvider::default())),
+        Provider::Builtin => Ok(Arc::new(BuiltinProvider::new(WORD_PAUSE))),
         Provider::OpenAi => {
             let base_url = llm.base_url.as_ref().map_or(OPENAI_URL, |url| url.expose());
             let headers = llm.headers.iter();

@@ -2,7 +2,7 @@
 
 use crate::banner::banner;
 use anyhow::Context;
-use copilot_api::{ApiParts, ApiState};
+use copilot_api::{ApiParts, ApiState, UnservedSetting};
 use copilot_core::service::{closing::Closer, watch::Watch};
 use copilot_executor::{Executor, Ports};
 use copilot_runtime::{
@@ -42,18 +42,17 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     );
     let watch = Watch::new(Arc::clone(&adapters.store), closer);
     let address = listener.local_addr().context("server.listen")?;
-    let state = ApiState::new(api_parts(&settings, adapters, Arc::clone(&watch)));
+    let state = ApiState::new(api_parts(&settings, adapters, Arc::clone(&watch))?);
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
     lifecycle.spawn("api", async move {
         // The watch lives as long as the server: draining streams still need their ends.
         let served = CancellationToken::new();
         let serving = async {
-            let outcome = copilot_api::serve(listener, state, soft, hard).await;
+            copilot_api::serve(listener, state, soft, hard).await;
             served.cancel();
-            outcome
         };
-        let (outcome, ()) = tokio::join!(serving, watch.run(served.clone()));
-        outcome.context("the server failed")
+        tokio::join!(serving, watch.run(served.clone()));
+        Ok(())
     });
     println!("{}", banner(address, &settings.server.base_path, &settings.llm));
     let drain = settings.server.shutdown_delay + settings.server.drain_timeout;
@@ -65,9 +64,13 @@ fn executor_ports(adapters: &Adapters) -> Ports {
     Ports { store, streams, queue, cancels, ids, clock }
 }
 
-fn api_parts(settings: &Settings, adapters: Adapters, watch: Arc<Watch>) -> ApiParts {
+fn api_parts(
+    settings: &Settings,
+    adapters: Adapters,
+    watch: Arc<Watch>,
+) -> Result<ApiParts, UnservedSetting> {
     let Adapters { store, streams, queue, cancels, ids, .. } = adapters;
-    ApiParts {
+    Ok(ApiParts {
         store,
         streams,
         queue,
@@ -75,7 +78,7 @@ fn api_parts(settings: &Settings, adapters: Adapters, watch: Arc<Watch>) -> ApiP
         ids,
         watch,
         ready_parts: Vec::new(),
-        config: settings.into(),
+        config: settings.try_into()?,
         tasks: TaskTracker::new(),
-    }
+    })
 }

@@ -225,7 +225,7 @@ impl SqlStore {
             return Ok(None);
         }
         let sql = format!(
-            "UPDATE turns SET status = 'cancelled', attempt = attempt + 1, owner = NULL, \
+            "UPDATE turns SET status = 'cancelled', attempt = attempt + 0, owner = NULL, \
              finish_reason = $2, finished_at = {now}, \
              cancel_requested_at = COALESCE(cancel_requested_at, {now}) \
              WHERE session_id = $1 AND finished_at IS NULL RETURNING {TURN}"

@@ -3,6 +3,7 @@
 mod backend;
 mod claiming;
 mod committing;
+mod crowd;
 mod database;
 mod deleting;
 mod intake;
@@ -123,4 +124,6 @@ store_suite! {
         turns_are_listed_newest_first
         a_turn_is_found_by_its_owner_alone
         what_is_recorded_is_opening_and_parts;
+    crowd:
+        many_hands_at_once_leave_every_turn_with_one_end;
 }

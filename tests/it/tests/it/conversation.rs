@@ -1,6 +1,6 @@
 //! One session, as a test talks in it.
 
-use copilot_harness::{Call, Client, EventStream, TestStack, Transcript, Turn};
+use copilot_harness::{Call, ChatRequest, Client, Event, EventStream, TestStack, Transcript, Turn};
 use serde_json::Value;
 
 /// A session and a client of it.
@@ -93,7 +93,7 @@ pub(crate) fn each<'a>(objects: &'a [Value], field: &str) -> Vec<&'a str> {
 /// The types of the events that are stored, neighbours of one type as one.
 pub(crate) fn lasting(seen: &Transcript) -> Vec<&str> {
     let stored = seen.events.iter().filter(|event| !event.is_transient());
-    let mut kinds: Vec<&str> = stored.map(|event| event.kind()).collect();
+    let mut kinds: Vec<&str> = stored.map(Event::kind).collect();
     kinds.dedup();
     kinds
 }
@@ -102,4 +102,9 @@ pub(crate) fn lasting(seen: &Transcript) -> Vec<&str> {
 pub(crate) fn lasting_end<const N: usize>(seen: &Transcript) -> [&str; N] {
     let kinds = lasting(seen);
     *kinds.last_chunk().expect("as many events")
+}
+
+/// All that the model was told, as one text.
+pub(crate) fn told(request: &ChatRequest) -> String {
+    Value::from(request.messages()).to_string()
 }

@@ -22,8 +22,6 @@ mod guard;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
-mod limits;
-#[cfg(test)]
 mod pieces;
 #[cfg(test)]
 mod property;

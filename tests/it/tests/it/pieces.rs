@@ -30,7 +30,12 @@ pub(crate) fn after_retry(rest: &Transcript) -> &[Event] {
         .position(|event| event.is("data-step-retry"))
         .unwrap_or_else(|| panic!("no data-step-retry in {:?}", rest.kinds()));
     let (before, after) = rest.events.split_at(mark + 1);
-    let closes = ["text-end", "reasoning-end", "tool-output-error", "finish-step"];
+    let closes = [
+        "text-end",
+        "reasoning-end",
+        "tool-output-error",
+        "finish-step",
+    ];
     for event in &before[..mark] {
         let is_harmless = event.is_transient() || closes.contains(&event.kind());
         assert!(is_harmless, "{} before the retry", event.raw);

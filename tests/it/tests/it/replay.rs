@@ -11,7 +11,8 @@ const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";
 async fn ended_turns(stack: &TestStack) -> (Conversation, Vec<Transcript>) {
     let never = Gate::new();
     stack.llm.script([
-        Reply::text_then_calls("I look. ", "search_docs", json!({"query": "replay"})).reasoning("hm hm"),
+        Reply::text_then_calls("I look. ", "search_docs", json!({"query": "replay"}))
+            .reasoning("hm hm"),
         text("Found it."),
         status(401),
         text("half an ").gate(&never).and_text("answer"),
@@ -69,10 +70,17 @@ async fn cursors_outlive_a_restart() {
     stack.restart().await;
 
     for (place, event) in live.events.iter().enumerate() {
-        let Some(cursor) = &event.cursor else { continue };
+        let Some(cursor) = &event.cursor else {
+            continue;
+        };
         let rest = chat.resume(Some(cursor)).events().to_end().await;
         let pieces = live.events[..=place].iter().chain(&rest.events);
-        assert_eq!(crate::pieces::folded(pieces).unwrap(), live.fold().unwrap(), "{}", event.raw);
+        assert_eq!(
+            crate::pieces::folded(pieces).unwrap(),
+            live.fold().unwrap(),
+            "{}",
+            event.raw
+        );
     }
     stack.finish().await;
 }
@@ -80,7 +88,10 @@ async fn cursors_outlive_a_restart() {
 #[tokio::test]
 async fn there_is_no_replay_of_what_is_not_there() {
     let stack = TestStack::start().await;
-    let (chat, other) = (Conversation::begin(&stack).await, Conversation::begin(&stack).await);
+    let (chat, other) = (
+        Conversation::begin(&stack).await,
+        Conversation::begin(&stack).await,
+    );
     let turn = chat.ask("hi").await.turn_id().to_owned();
 
     for (session, turn) in [

@@ -60,13 +60,20 @@ async fn every_cursor_of_an_ended_turn_gives_exactly_the_rest() {
 
     for seen in [&live, &replayed] {
         for (place, event) in seen.events.iter().enumerate() {
-            let Some(cursor) = &event.cursor else { continue };
+            let Some(cursor) = &event.cursor else {
+                continue;
+            };
             let again = [
                 chat.resume(Some(cursor)).events().to_end().await,
                 turn.events_after(cursor).to_end().await,
             ];
             for rest in again {
-                assert_eq!((rest.done, &rest.end), (1, &Some(BodyEnd::Clean)), "{}", event.raw);
+                assert_eq!(
+                    (rest.done, &rest.end),
+                    (1, &Some(BodyEnd::Clean)),
+                    "{}",
+                    event.raw
+                );
                 let message = folded(seen.events[..=place].iter().chain(&rest.events)).unwrap();
                 assert_eq!(message, whole, "after {}", event.raw);
             }
@@ -79,7 +86,10 @@ async fn every_cursor_of_an_ended_turn_gives_exactly_the_rest() {
 async fn a_cursor_inside_a_merged_delta_is_served_by_its_rest() {
     let stack = TestStack::start().await;
     let gates = [Gate::new(), Gate::new()];
-    let reply = text("eins é ").gate(&gates[0]).and_text("zwei 👩‍👧 ").gate(&gates[1]);
+    let reply = text("eins é ")
+        .gate(&gates[0])
+        .and_text("zwei 👩‍👧 ")
+        .gate(&gates[1]);
     stack.llm.script([reply.and_text("drei")]);
     let chat = Conversation::begin(&stack).await;
     let mut live = chat.open("count").await;
@@ -114,7 +124,10 @@ async fn a_cursor_of_a_running_turn_gives_what_comes_after_it() {
     let rest = second.to_finish().await;
 
     assert_eq!(rest.text(), "two");
-    assert_eq!(joined(first.seen(), &rest).unwrap(), first.to_finish().await.fold().unwrap());
+    assert_eq!(
+        joined(first.seen(), &rest).unwrap(),
+        first.to_finish().await.fold().unwrap()
+    );
     stack.finish().await;
 }
 
@@ -135,9 +148,15 @@ async fn a_cursor_that_cannot_be_read_or_is_foreign_counts_as_none() {
     let turn = chat.turn_of(live.seen());
 
     for cursor in cursors {
-        for mut events in [chat.resume(Some(cursor)).events(), turn.events_after(cursor)] {
+        for mut events in [
+            chat.resume(Some(cursor)).events(),
+            turn.events_after(cursor),
+        ] {
             events.until_text(|text| text == "one ").await;
-            assert!(events.seen().events.iter().any(|event| event.is("start")), "{cursor}");
+            assert!(
+                events.seen().events.iter().any(|event| event.is("start")),
+                "{cursor}"
+            );
         }
     }
     gate.release();
@@ -149,7 +168,10 @@ async fn a_cursor_that_cannot_be_read_or_is_foreign_counts_as_none() {
 async fn a_cursor_names_its_own_turn_also_when_that_has_ended_and_another_runs() {
     let stack = TestStack::start().await;
     let (gate, never) = (Gate::new(), Gate::new());
-    stack.llm.script([text("one ").gate(&gate).and_text("two"), text("other").gate_first_byte(&never)]);
+    stack.llm.script([
+        text("one ").gate(&gate).and_text("two"),
+        text("other").gate_first_byte(&never),
+    ]);
     let chat = Conversation::begin(&stack).await;
     let mut first = chat.open("count").await;
     first.until_text(|text| text == "one ").await;
@@ -183,8 +205,16 @@ async fn the_query_parameter_after_does_what_the_header_does() {
         .unwrap();
 
     let by_header = chat.resume(Some(&middle)).events().to_finish().await;
-    let by_query = chat.resume(None).query("after", &middle).events().to_finish().await;
-    let of_turn = chat.client.replay(&chat.id, live.turn_id(), None).query("after", &middle);
+    let by_query = chat
+        .resume(None)
+        .query("after", &middle)
+        .events()
+        .to_finish()
+        .await;
+    let of_turn = chat
+        .client
+        .replay(&chat.id, live.turn_id(), None)
+        .query("after", &middle);
     let of_turn = of_turn.events().to_finish().await;
 
     assert!(by_header.events.len() < live.events.len());
@@ -239,7 +269,9 @@ async fn a_client_that_goes_away_changes_nothing() {
 async fn a_reader_of_a_waiting_turn_gets_all_of_it() {
     let stack = TestStack::start().await;
     let gate = Gate::new();
-    stack.llm.script([text("first").gate_first_byte(&gate), text("second")]);
+    stack
+        .llm
+        .script([text("first").gate_first_byte(&gate), text("second")]);
     let chat = Conversation::begin(&stack).await;
     let running = chat.background("one").await;
     gate.reached().await;

@@ -9,7 +9,12 @@ use crate::conversation::{Conversation, each, lasting_end, messages_of};
 const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";
 
 fn keys(object: &Value) -> Vec<&str> {
-    let mut keys: Vec<&str> = object.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut keys: Vec<&str> = object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
     keys.sort_unstable();
     keys
 }
@@ -24,7 +29,12 @@ async fn a_new_session_is_named_by_a_time_ordered_id_and_belongs_to_the_caller()
     let stack = TestStack::start().await;
 
     let created = stack.client.post("/api/chat/sessions").ok().await;
-    let with_body = stack.client.post("/api/chat/sessions").raw_body("application/json", "{}").ok().await;
+    let with_body = stack
+        .client
+        .post("/api/chat/sessions")
+        .raw_body("application/json", "{}")
+        .ok()
+        .await;
 
     assert_eq!(keys(&created), ["created_at", "id", "user_id"]);
     let id = created["id"].as_str().unwrap();
@@ -43,8 +53,17 @@ async fn an_empty_session_reads_as_one() {
     let session = chat.read().await;
 
     let expected = [
-        "active_stream", "client_id", "created_at", "has_more_messages", "id", "messages",
-        "oldest_sequence", "status", "title", "updated_at", "user_id",
+        "active_stream",
+        "client_id",
+        "created_at",
+        "has_more_messages",
+        "id",
+        "messages",
+        "oldest_sequence",
+        "status",
+        "title",
+        "updated_at",
+        "user_id",
     ];
     assert_eq!(keys(&session), expected);
     assert_eq!(session["id"], chat.id.as_str());
@@ -73,10 +92,24 @@ async fn the_list_has_the_session_that_moved_last_first() {
     let sessions = listed["sessions"].as_array().unwrap();
     assert_eq!(each(sessions, "id"), [&first.id, &second.id, &third.id]);
     assert_eq!(listed["total"], 3);
-    assert_eq!(keys(&sessions[0]), ["client_id", "created_at", "id", "status", "title", "updated_at"]);
+    assert_eq!(
+        keys(&sessions[0]),
+        [
+            "client_id",
+            "created_at",
+            "id",
+            "status",
+            "title",
+            "updated_at"
+        ]
+    );
     assert_eq!(each(sessions, "title")[0], "renamed");
     assert_eq!(each(sessions, "status"), ["idle"; 3]);
-    assert!(sessions.iter().all(|session| is_instant(&session["updated_at"])));
+    assert!(
+        sessions
+            .iter()
+            .all(|session| is_instant(&session["updated_at"]))
+    );
     stack.finish().await;
 }
 
@@ -90,7 +123,13 @@ async fn the_list_comes_in_pages() {
     let all = stack.client.list_sessions().ok().await;
     let mut paged = Vec::new();
     for offset in [0, 2, 4, 6] {
-        let page = stack.client.list_sessions().query("limit", 2).query("offset", offset).ok().await;
+        let page = stack
+            .client
+            .list_sessions()
+            .query("limit", 2)
+            .query("offset", offset)
+            .ok()
+            .await;
         assert_eq!(page["total"], 5);
         paged.extend(page["sessions"].as_array().unwrap().clone());
     }
@@ -111,13 +150,23 @@ async fn a_page_out_of_bounds_is_refused_by_name() {
         ("offset", "-1"),
         ("offset", "x"),
     ] {
-        let problem = stack.client.list_sessions().query(name, wrong).problem(422).await;
+        let problem = stack
+            .client
+            .list_sessions()
+            .query(name, wrong)
+            .problem(422)
+            .await;
         assert_eq!(problem.fields(), [name], "{name}={wrong}");
     }
     for fine in [1, 100] {
         stack.client.list_sessions().query("limit", fine).ok().await;
     }
-    stack.client.list_sessions().query("unknown", "x").ok().await;
+    stack
+        .client
+        .list_sessions()
+        .query("unknown", "x")
+        .ok()
+        .await;
     stack.finish().await;
 }
 
@@ -151,8 +200,14 @@ async fn the_first_line_of_the_first_message_becomes_the_title() {
 
     let title = chat.read().await["title"].as_str().unwrap().to_owned();
     assert!(title.chars().count() <= 60, "{title}");
-    assert!(line.starts_with(title.trim_end_matches('…').trim_end()), "{title}");
-    let told: Vec<&str> = first.of("data-title").map(|event| event.json["data"]["title"].as_str().unwrap()).collect();
+    assert!(
+        line.starts_with(title.trim_end_matches('…').trim_end()),
+        "{title}"
+    );
+    let told: Vec<&str> = first
+        .of("data-title")
+        .map(|event| event.json["data"]["title"].as_str().unwrap())
+        .collect();
     assert!(told.is_empty() || told == [title.as_str()], "{told:?}");
     stack.finish().await;
 }
@@ -178,52 +233,89 @@ async fn a_message_has_all_its_fields_also_the_empty_ones() {
 
     let messages = chat.messages().await;
     let expected = [
-        "content", "created_at", "function_call", "id", "metadata", "name", "refusal", "role",
-        "sequence", "tool_call_id", "tool_calls", "turn_id",
+        "content",
+        "created_at",
+        "function_call",
+        "id",
+        "metadata",
+        "name",
+        "refusal",
+        "role",
+        "sequence",
+        "tool_call_id",
+        "tool_calls",
+        "turn_id",
     ];
     for message in &messages {
         assert_eq!(keys(message), expected);
         for empty in ["function_call", "name", "refusal", "tool_call_id"] {
             assert_eq!(message[empty], Value::Null, "{empty}");
         }
-        assert!(is_instant(&message["created_at"]) && message["metadata"].is_object(), "{message}");
+        assert!(
+            is_instant(&message["created_at"]) && message["metadata"].is_object(),
+            "{message}"
+        );
     }
     assert_eq!(each(&messages, "role"), ["user", "assistant"]);
     assert_eq!(each(&messages, "content"), ["hello", "ok"]);
     let answer = &messages[1]["metadata"];
     assert_eq!(answer["finish_reason"], "stop");
-    assert!(answer["model"].is_string() && answer["usage"]["total_tokens"].is_u64(), "{answer}");
+    assert!(
+        answer["model"].is_string() && answer["usage"]["total_tokens"].is_u64(),
+        "{answer}"
+    );
     stack.finish().await;
+}
+
+/// All messages of a session, read page by page from the newest to the oldest.
+async fn paged(chat: &Conversation, limit: usize) -> Vec<Value> {
+    let read = || chat.client.get_session(&chat.id).query("limit", limit);
+    let mut all: Vec<Value> = Vec::new();
+    let mut page = read().ok().await;
+    loop {
+        let messages = messages_of(&page);
+        assert!(messages.len() <= limit);
+        assert_eq!(page["oldest_sequence"], messages[0]["sequence"]);
+        all.splice(0..0, messages);
+        if page["has_more_messages"] == false {
+            return all;
+        }
+        page = read()
+            .query("before_sequence", &page["oldest_sequence"])
+            .ok()
+            .await;
+    }
 }
 
 #[tokio::test]
 async fn sequences_grow_and_messages_page_backwards() {
     let stack = TestStack::start().await;
     let chat = Conversation::begin(&stack).await;
-    stack.llm.script([text("a"), calls("search_docs", json!({"query": "x"})), text("b")]);
+    stack.llm.script([
+        text("a"),
+        calls("search_docs", json!({"query": "x"})),
+        text("b"),
+    ]);
     for message in ["one", "two", "three"] {
         chat.ask(message).await;
     }
-    let all = chat.messages().await;
-    assert!(all.is_sorted_by_key(|message| message["sequence"].as_i64()));
 
-    let mut paged: Vec<Value> = Vec::new();
-    let mut page = chat.client.get_session(&chat.id).query("limit", 3).ok().await;
-    loop {
-        let messages = messages_of(&page);
-        assert_eq!(page["oldest_sequence"], messages[0]["sequence"]);
-        paged.splice(0..0, messages);
-        if page["has_more_messages"] == false {
-            break;
-        }
-        let before = &page["oldest_sequence"];
-        page = chat.client.get_session(&chat.id).query("limit", 3).query("before_sequence", before).ok().await;
-    }
+    let all = chat.messages().await;
 
     assert_eq!(all.len(), 8);
-    assert_eq!(paged, all);
-    let problem = chat.client.get_session(&chat.id).query("limit", "x").problem(422).await;
-    assert_eq!(problem.fields(), ["limit"]);
+    assert!(all.is_sorted_by_key(|message| message["sequence"].as_i64()));
+    for limit in [1, 3, 8, 100] {
+        assert_eq!(paged(&chat, limit).await, all, "by {limit}");
+    }
+    for name in ["limit", "before_sequence"] {
+        let problem = chat
+            .client
+            .get_session(&chat.id)
+            .query(name, "x")
+            .problem(422)
+            .await;
+        assert_eq!(problem.fields(), [name]);
+    }
     stack.finish().await;
 }
 
@@ -231,16 +323,27 @@ async fn sequences_grow_and_messages_page_backwards() {
 async fn what_a_running_turn_has_made_is_hidden_until_asked_for() {
     let stack = TestStack::start().await;
     let gate = Gate::new();
-    stack.llm.script([calls("search_docs", json!({"query": "x"})), text("done").gate_first_byte(&gate)]);
+    stack.llm.script([
+        calls("search_docs", json!({"query": "x"})),
+        text("done").gate_first_byte(&gate),
+    ]);
     let chat = Conversation::begin(&stack).await;
     let turn = chat.background("hi").await;
     gate.reached().await;
 
     let hidden = chat.read().await;
-    let shown = chat.client.get_session(&chat.id).query("include_active", true).ok().await;
+    let shown = chat
+        .client
+        .get_session(&chat.id)
+        .query("include_active", true)
+        .ok()
+        .await;
 
     assert_eq!(each(&messages_of(&hidden), "role"), ["user"]);
-    assert_eq!(each(&messages_of(&shown), "role"), ["user", "assistant", "tool"]);
+    assert_eq!(
+        each(&messages_of(&shown), "role"),
+        ["user", "assistant", "tool"]
+    );
     assert_eq!(hidden["status"], "running");
     let active = &hidden["active_stream"];
     assert_eq!(keys(active), ["last_message_id", "started_at", "turn_id"]);
@@ -251,7 +354,10 @@ async fn what_a_running_turn_has_made_is_hidden_until_asked_for() {
     gate.release();
     turn.until_status("completed").await;
     let ended = chat.read().await;
-    assert_eq!((messages_of(&ended).len(), &ended["active_stream"]), (4, &Value::Null));
+    assert_eq!(
+        (messages_of(&ended).len(), &ended["active_stream"]),
+        (4, &Value::Null)
+    );
     stack.finish().await;
 }
 
@@ -259,12 +365,20 @@ async fn what_a_running_turn_has_made_is_hidden_until_asked_for() {
 async fn paging_counts_only_what_is_shown() {
     let stack = TestStack::start().await;
     let gate = Gate::new();
-    stack.llm.script([calls("search_docs", json!({"query": "x"})), text("done").gate_first_byte(&gate)]);
+    stack.llm.script([
+        calls("search_docs", json!({"query": "x"})),
+        text("done").gate_first_byte(&gate),
+    ]);
     let chat = Conversation::begin(&stack).await;
     let turn = chat.background("hi").await;
     gate.reached().await;
 
-    let page = chat.client.get_session(&chat.id).query("limit", 1).ok().await;
+    let page = chat
+        .client
+        .get_session(&chat.id)
+        .query("limit", 1)
+        .ok()
+        .await;
 
     assert_eq!(each(&messages_of(&page), "content"), ["hi"]);
     assert_eq!(page["has_more_messages"], false);
@@ -306,7 +420,10 @@ async fn a_session_goes_once() {
     let deleted = chat.client.delete_session(&chat.id).status(204).await;
 
     assert!(deleted.body.is_empty());
-    assert_eq!(stack.client.list_sessions().ok().await, json!({"sessions": [], "total": 0}));
+    assert_eq!(
+        stack.client.list_sessions().ok().await,
+        json!({"sessions": [], "total": 0})
+    );
     for call in [
         chat.client.get_session(&chat.id),
         chat.client.delete_session(&chat.id),
@@ -354,7 +471,12 @@ async fn deleting_a_session_ends_its_running_turn_and_nothing_comes_back() {
 async fn a_malformed_id_is_nothing_that_is_there() {
     let stack = TestStack::start().await;
 
-    for id in ["nonsense", "0189", "01890000-0000-7000-8000-00000000000g", NOBODYS] {
+    for id in [
+        "nonsense",
+        "0189",
+        "01890000-0000-7000-8000-00000000000g",
+        NOBODYS,
+    ] {
         for (method, rest) in [
             (Method::GET, ""),
             (Method::DELETE, ""),

@@ -98,9 +98,12 @@ async fn each_delta_arrives_while_the_model_still_speaks() {
     let stack = TestStack::start().await;
     let gates = [Gate::new(), Gate::new(), Gate::new()];
     let words = ["one ", "two ", "three "];
-    let reply = words.iter().zip(&gates).fold(Reply::default(), |reply, (word, gate)| {
-        reply.and_text(word).gate(gate)
-    });
+    let reply = words
+        .iter()
+        .zip(&gates)
+        .fold(Reply::default(), |reply, (word, gate)| {
+            reply.and_text(word).gate(gate)
+        });
     stack.llm.script([reply]);
     let chat = Conversation::begin(&stack).await;
 
@@ -140,7 +143,9 @@ async fn a_silent_turn_sends_heartbeats() {
 #[tokio::test]
 async fn reasoning_comes_in_a_block_of_its_own_and_is_no_text() {
     let stack = TestStack::start().await;
-    stack.llm.script([text("It is four.").reasoning("two and two")]);
+    stack
+        .llm
+        .script([text("It is four.").reasoning("two and two")]);
     let chat = Conversation::begin(&stack).await;
 
     let answer = chat.ask("2 + 2?").await;
@@ -150,7 +155,14 @@ async fn reasoning_comes_in_a_block_of_its_own_and_is_no_text() {
     let kinds = lasting(&answer);
     assert_eq!(
         kinds[2..8],
-        ["reasoning-start", "reasoning-delta", "reasoning-end", "text-start", "text-delta", "text-end"]
+        [
+            "reasoning-start",
+            "reasoning-delta",
+            "reasoning-end",
+            "text-start",
+            "text-delta",
+            "text-end"
+        ]
     );
     assert_eq!(chat.last_message().await["content"], "It is four.");
     stack.finish().await;
@@ -176,7 +188,10 @@ async fn finish_tells_the_usage_of_all_steps_and_why_the_turn_ended() {
     assert_eq!(metadata["finishReason"], "stop");
     assert_eq!(metadata["turnId"], answer.turn_id());
     let turn = chat.turn_of(&answer).get().await;
-    assert_eq!((&turn["usage"], &turn["finish_reason"]), (&usage, &json!("stop")));
+    assert_eq!(
+        (&turn["usage"], &turn["finish_reason"]),
+        (&usage, &json!("stop"))
+    );
     stack.finish().await;
 }
 
@@ -192,7 +207,10 @@ async fn a_reply_that_was_cut_short_by_the_model_says_so() {
         let metadata = &answer.first("finish").json["messageMetadata"];
         assert_eq!(metadata["finishReason"], told);
         let turn = chat.turn_of(&answer).get().await;
-        assert_eq!((&turn["status"], &turn["finish_reason"]), (&json!("completed"), &json!(told)));
+        assert_eq!(
+            (&turn["status"], &turn["finish_reason"]),
+            (&json!("completed"), &json!(told))
+        );
     }
     stack.finish().await;
 }
@@ -201,7 +219,8 @@ async fn a_reply_that_was_cut_short_by_the_model_says_so() {
 async fn every_stored_event_has_a_cursor_of_its_own_and_passing_ones_have_none() {
     let stack = TestStack::start().await;
     stack.llm.script([
-        Reply::text_then_calls("I look. ", "search_docs", json!({"query": "turns"})).reasoning("hm"),
+        Reply::text_then_calls("I look. ", "search_docs", json!({"query": "turns"}))
+            .reasoning("hm"),
         text("Found it."),
     ]);
     let chat = Conversation::begin(&stack).await;
@@ -214,7 +233,11 @@ async fn every_stored_event_has_a_cursor_of_its_own_and_passing_ones_have_none()
             Some(cursor) => assert!(cursors.insert(cursor), "{cursor} twice: {}", event.raw),
             None => assert!(event.is_transient(), "no cursor: {}", event.raw),
         }
-        assert!(!event.is_transient() || event.cursor.is_none(), "{}", event.raw);
+        assert!(
+            !event.is_transient() || event.cursor.is_none(),
+            "{}",
+            event.raw
+        );
     }
     stack.finish().await;
 }
@@ -222,7 +245,17 @@ async fn every_stored_event_has_a_cursor_of_its_own_and_passing_ones_have_none()
 #[tokio::test]
 async fn text_of_any_kind_arrives_as_it_was_said() {
     let stack = TestStack::start().await;
-    let pieces = ["é", "\n\n", "data: x\r\n", "👩‍👩‍👧 ", "\"\\", "\u{2028}", "<b>", "", "末"];
+    let pieces = [
+        "é",
+        "\n\n",
+        "data: x\r\n",
+        "👩‍👩‍👧 ",
+        "\"\\",
+        "\u{2028}",
+        "<b>",
+        "",
+        "末",
+    ];
     stack.llm.script([chunks(pieces)]);
     let chat = Conversation::begin(&stack).await;
 
@@ -258,16 +291,27 @@ async fn a_response_of_limited_life_breaks_and_goes_on_after_its_cursor() {
     stack.llm.script([text("one ").gate(&gate).and_text("two")]);
     let chat = Conversation::begin(&stack).await;
 
-    let head = chat.open("count").await.deadline(Duration::from_secs(10)).to_end().await;
+    let head = chat
+        .open("count")
+        .await
+        .deadline(Duration::from_secs(10))
+        .to_end()
+        .await;
     head.assert_broken();
     let last = head.events.last().unwrap();
-    assert_eq!((last.kind(), &last.json["data"]["message"]), ("data-status", &json!("reconnect")));
+    assert_eq!(
+        (last.kind(), &last.json["data"]["message"]),
+        ("data-status", &json!("reconnect"))
+    );
     assert!(last.is_transient());
     let mut events = chat.resume(head.last_cursor()).open().await;
     gate.release();
     let rest = events.to_finish().await;
 
     assert_eq!(rest.end, Some(BodyEnd::Clean));
-    assert_eq!(crate::pieces::joined(&head, &rest).unwrap().text(), "one two");
+    assert_eq!(
+        crate::pieces::joined(&head, &rest).unwrap().text(),
+        "one two"
+    );
     stack.finish().await;
 }

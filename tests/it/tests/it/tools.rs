@@ -9,18 +9,33 @@ use crate::conversation::{Conversation, each, lasting};
 async fn a_tool_runs_between_two_steps_and_its_result_is_typed() {
     let stack = TestStack::start().await;
     let input = json!({"query": "resume a stream"});
-    stack.llm.script([calls("search_docs", input.clone()), text("Found it.")]);
+    stack
+        .llm
+        .script([calls("search_docs", input.clone()), text("Found it.")]);
     let chat = Conversation::begin(&stack).await;
 
     let answer = chat.ask("How do I resume?").await;
 
     let expected = [
-        "start", "start-step", "tool-input-start", "tool-input-delta", "tool-input-available",
-        "tool-output-available", "finish-step", "start-step", "text-start", "text-delta",
-        "text-end", "finish-step", "finish",
+        "start",
+        "start-step",
+        "tool-input-start",
+        "tool-input-delta",
+        "tool-input-available",
+        "tool-output-available",
+        "finish-step",
+        "start-step",
+        "text-start",
+        "text-delta",
+        "text-end",
+        "finish-step",
+        "finish",
     ];
     assert_eq!(lasting(&answer), expected);
-    assert_eq!(answer.first("tool-input-start").str("toolName"), "search_docs");
+    assert_eq!(
+        answer.first("tool-input-start").str("toolName"),
+        "search_docs"
+    );
     assert_eq!(answer.first("tool-input-available").json["input"], input);
     let output = &answer.first("tool-output-available").json["output"];
     assert_eq!(output["type"], "doc_search_results");
@@ -68,15 +83,29 @@ async fn two_calls_of_one_reply_run_in_one_step() {
 
     let answer = chat.ask("look twice").await;
 
-    let started: Vec<&str> = answer.of("tool-input-available").map(|event| event.str("toolCallId")).collect();
+    let started: Vec<&str> = answer
+        .of("tool-input-available")
+        .map(|event| event.str("toolCallId"))
+        .collect();
     assert_eq!(started.len(), 2);
     assert_eq!(answer.of("tool-output-available").count(), 2);
     assert_eq!(answer.of("start-step").count(), 2);
     let message = answer.fold().unwrap();
-    assert_eq!(message.call(started[0]).unwrap()["output"]["type"], "doc_search_results");
-    assert_eq!(message.call(started[1]).unwrap()["output"]["type"], "doc_page");
+    assert_eq!(
+        message.call(started[0]).unwrap()["output"]["type"],
+        "doc_search_results"
+    );
+    assert_eq!(
+        message.call(started[1]).unwrap()["output"]["type"],
+        "doc_page"
+    );
     let asked = stack.llm.requests()[1].clone();
-    let results: Vec<Value> = asked.messages().iter().filter(|message| message["role"] == "tool").cloned().collect();
+    let results: Vec<Value> = asked
+        .messages()
+        .iter()
+        .filter(|message| message["role"] == "tool")
+        .cloned()
+        .collect();
     assert_eq!(each(&results, "tool_call_id"), started);
     stack.finish().await;
 }
@@ -84,14 +113,24 @@ async fn two_calls_of_one_reply_run_in_one_step() {
 #[tokio::test]
 async fn a_tool_that_is_not_there_is_an_error_that_the_model_sees() {
     let stack = TestStack::start().await;
-    stack.llm.script([calls("no_such_tool", json!({"a": 1})), text("Then without.")]);
+    stack.llm.script([
+        calls("no_such_tool", json!({"a": 1})),
+        text("Then without."),
+    ]);
     let chat = Conversation::begin(&stack).await;
 
     let answer = chat.ask("hi").await;
 
     let error = answer.first("tool-output-error");
-    assert!(error.str("errorText").contains("no_such_tool"), "{}", error.raw);
-    assert_eq!(error.str("toolCallId"), answer.first("tool-input-start").str("toolCallId"));
+    assert!(
+        error.str("errorText").contains("no_such_tool"),
+        "{}",
+        error.raw
+    );
+    assert_eq!(
+        error.str("toolCallId"),
+        answer.first("tool-input-start").str("toolCallId")
+    );
     assert_eq!(answer.text(), "Then without.");
     assert!(stack.llm.requests()[1].tool_results()[0].contains("no_such_tool"));
     assert_eq!(chat.turn_of(&answer).get().await["status"], "completed");
@@ -117,7 +156,11 @@ async fn arguments_that_are_no_json_or_do_not_fit_are_errors_that_the_model_can_
     assert_eq!(answer.of("tool-output-available").count(), 1);
     let results = stack.llm.requests()[4].tool_results();
     assert_eq!(results.len(), 4);
-    assert!(results[1].contains("quer"), "the error names the parameter: {}", results[1]);
+    assert!(
+        results[1].contains("quer"),
+        "the error names the parameter: {}",
+        results[1]
+    );
     assert_eq!(answer.fold().unwrap().text(), "At last.");
     stack.finish().await;
 }
@@ -137,9 +180,15 @@ async fn after_the_last_step_the_calls_still_run_and_the_turn_ends_with_tool_cal
     assert_eq!(stack.llm.requests().len(), 2);
     let ended = answer.of("tool-output-available").count() + answer.of("tool-output-error").count();
     assert_eq!(ended, 2);
-    assert_eq!(answer.first("finish").json["messageMetadata"]["finishReason"], "tool-calls");
+    assert_eq!(
+        answer.first("finish").json["messageMetadata"]["finishReason"],
+        "tool-calls"
+    );
     let turn = chat.turn_of(&answer).get().await;
-    assert_eq!((&turn["status"], &turn["finish_reason"]), (&json!("completed"), &json!("tool-calls")));
+    assert_eq!(
+        (&turn["status"], &turn["finish_reason"]),
+        (&json!("completed"), &json!("tool-calls"))
+    );
     assert_eq!(chat.ask("enough").await.text(), "ok");
     stack.finish().await;
 }
@@ -157,13 +206,20 @@ async fn a_reload_shows_calls_and_results_as_messages() {
     let answer = chat.ask("read turns.md").await;
 
     let messages = chat.messages().await;
-    assert_eq!(each(&messages, "role"), ["user", "assistant", "tool", "assistant"]);
+    assert_eq!(
+        each(&messages, "role"),
+        ["user", "assistant", "tool", "assistant"]
+    );
     let call = &messages[1]["tool_calls"][0];
     assert_eq!(call["type"], "function");
     assert_eq!(call["function"]["name"], "get_doc_page");
-    let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+    let arguments: Value =
+        serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
     assert_eq!(arguments, page);
-    assert_eq!(call["id"], answer.first("tool-input-start").json["toolCallId"]);
+    assert_eq!(
+        call["id"],
+        answer.first("tool-input-start").json["toolCallId"]
+    );
     assert_eq!(messages[2]["tool_call_id"], call["id"]);
     let result: Value = serde_json::from_str(messages[2]["content"].as_str().unwrap()).unwrap();
     assert_eq!(result["type"], "doc_page");
@@ -175,7 +231,10 @@ async fn a_reload_shows_calls_and_results_as_messages() {
 #[tokio::test]
 async fn the_next_turn_sends_the_model_the_whole_history_in_order() {
     let stack = TestStack::start().await;
-    stack.llm.script([calls("search_docs", json!({"query": "turns"})), text("First answer.")]);
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"})),
+        text("First answer."),
+    ]);
     let chat = Conversation::begin(&stack).await;
 
     chat.ask("first question").await;
@@ -186,7 +245,10 @@ async fn the_next_turn_sends_the_model_the_whole_history_in_order() {
     let spoken: Vec<&str> = roles.into_iter().filter(|role| *role != "user").collect();
     assert_eq!(spoken, ["system", "assistant", "tool", "assistant"]);
     let text = Value::from(asked.messages()).to_string();
-    let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part} in {text}"));
+    let place = |part: &str| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("no {part} in {text}"))
+    };
     assert!(place("first question") < place("First answer."));
     assert!(place("First answer.") < place("second question"));
     stack.finish().await;
@@ -198,7 +260,10 @@ async fn a_tool_that_the_operator_turned_off_is_not_offered() {
         .env("COPILOT__TOOLS__DISABLED", "get_doc_page")
         .start()
         .await;
-    stack.llm.script([calls("get_doc_page", json!({"path": "turns.md"})), text("Then not.")]);
+    stack.llm.script([
+        calls("get_doc_page", json!({"path": "turns.md"})),
+        text("Then not."),
+    ]);
     let chat = Conversation::begin(&stack).await;
 
     let answer = chat.ask("read").await;

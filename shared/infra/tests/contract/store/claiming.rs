@@ -273,7 +273,7 @@ pub(crate) async fn the_deadline_counts_from_the_first_claim(subject: &Subject) 
     let mut scene = Scene::of(subject).await;
     let turn = scene.queued().await;
     let rules = ClaimRules {
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         ..RULES
     };
     let first = scene
@@ -362,7 +362,7 @@ pub(crate) async fn the_look_leaves_fresh_turns_to_their_hints(subject: &Subject
     scene.lose_lease().await;
     let session = session_of(&scene.store, &ann()).await;
     accepted(&scene.store, &ann(), session, new_turn()).await;
-    let grace = Duration::from_secs(60);
+    let grace = Duration::from_mins(1);
     let claimed = scene
         .store
         .claim_waiting(scene.executor, 8, grace, RULES, &|_| {})

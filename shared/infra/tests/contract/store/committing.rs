@@ -420,7 +420,7 @@ pub(crate) async fn groundwork_is_what_an_attempt_starts_from(subject: &Subject)
             .iter()
             .all(|message| message.turn_id != later.id)
     );
-    assert_eq!(ground.unfinished, [one.clone()]);
+    assert_eq!(ground.unfinished, std::slice::from_ref(&one));
     assert_eq!(ends_of(&ground.parts), [(0, 1), (1, 7)]);
     assert_eq!(ground.next_place, 2);
 

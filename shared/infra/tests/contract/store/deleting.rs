@@ -243,7 +243,7 @@ pub(crate) async fn a_purge_leaves_what_is_young_or_alive(subject: &Subject) {
     assert!(
         scene
             .store
-            .purge(Duration::from_secs(60), 10)
+            .purge(Duration::from_mins(1), 10)
             .await
             .unwrap()
             .is_empty()

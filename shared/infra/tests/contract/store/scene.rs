@@ -24,10 +24,10 @@ use std::{sync::Arc, time::Duration};
 pub(crate) const RULES: ClaimRules = ClaimRules {
     max_running: 5,
     max_attempts: 3,
-    timeout: Duration::from_secs(3_600),
+    timeout: Duration::from_hours(1),
 };
 
-pub(crate) const LEASE: Lease = Lease::For(Duration::from_secs(600));
+pub(crate) const LEASE: Lease = Lease::For(Duration::from_mins(10));
 
 pub(crate) fn ann() -> Owner {
     Owner::User(UserId::new("ann"))

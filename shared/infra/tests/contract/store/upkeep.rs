@@ -17,7 +17,7 @@ use std::time::Duration;
 const EXHAUSTED: RaiseIf = RaiseIf::AttemptsExhausted {
     max_attempts: RULES.max_attempts,
 };
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn closable(scene: &Scene) -> Vec<(TurnKey, CloseCause)> {
     scene
