@@ -61,7 +61,10 @@ impl Said {
     fn files(&self) -> Option<FilesNote> {
         let echo = |id: &String| id.chars().take(ECHOED_FILE_ID_CHARS).collect();
         let dropped: Vec<String> = self.file_ids.iter().map(echo).collect();
-        (!dropped.is_empty()).then(|| FilesNote { attached: Vec::new(), dropped })
+        (!dropped.is_empty()).then(|| FilesNote {
+            attached: Vec::new(),
+            dropped,
+        })
     }
 }
 
@@ -73,9 +76,10 @@ fn one_key(message_id: Option<String>, header: Option<String>) -> Result<Option<
         return Err(ApiError::invalid("Idempotency-Key", message));
     }
     match (&message_id, &header) {
-        (Some(id), Some(key)) if id != key => {
-            Err(ApiError::invalid("message_id", "must be the same as the header Idempotency-Key"))
-        }
+        (Some(id), Some(key)) if id != key => Err(ApiError::invalid(
+            "message_id",
+            "must be the same as the header Idempotency-Key",
+        )),
         _ => Ok(message_id.or(header)),
     }
 }
@@ -112,17 +116,32 @@ pub(crate) async fn accept(
 fn check(state: &ApiState, said: &Said) -> Result<(), ApiError> {
     let mut errors = Vec::new();
     if said.message.trim().is_empty() {
-        errors.push(FieldError::new("message", "must not be blank without a file"));
+        errors.push(FieldError::new(
+            "message",
+            "must not be blank without a file",
+        ));
     }
-    let allowed = |model: &String| *model == state.config.default_model || state.config.models.contains(model);
+    let allowed = |model: &String| {
+        *model == state.config.default_model || state.config.models.contains(model)
+    };
     if said.model.as_ref().is_some_and(|model| !allowed(model)) {
-        errors.push(FieldError::new("model", "is not one that the operator allows"));
+        errors.push(FieldError::new(
+            "model",
+            "is not one that the operator allows",
+        ));
     }
-    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid_fields(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::invalid_fields(errors))
+    }
 }
 
 fn new_turn(state: &ApiState, said: Said) -> NewTurn {
-    let idempotency = said.key.clone().map(|key| IdempotencyKey { key, digest: said.digest() });
+    let idempotency = said.key.clone().map(|key| IdempotencyKey {
+        key,
+        digest: said.digest(),
+    });
     let files = said.files();
     NewTurn {
         id: state.ids.next().into(),
@@ -148,7 +167,9 @@ fn interrupt(state: &Arc<ApiState>, marked: Vec<Turn>, next: &Turn) {
         match canceller.stop_all(&marked).await {
             // It waits no more: its first hint may have found the session still busy.
             Ok(_) => intake.hint(next),
-            Err(error) => tracing::warn!(turn_id = %next.turn_id, %error, "interrupt left to the look"),
+            Err(error) => {
+                tracing::warn!(turn_id = %next.turn_id, %error, "interrupt left to the look");
+            }
         }
     });
 }
@@ -164,20 +185,36 @@ mod tests {
     use super::*;
 
     fn said(message: &str) -> Said {
-        Said { message: message.to_owned(), ..Said::default() }
+        Said {
+            message: message.to_owned(),
+            ..Said::default()
+        }
     }
 
     #[test]
     fn the_digest_tells_contents_apart_and_nothing_else() {
         let plain = said("hi");
-        let keyed = Said { key: Some("k".into()), on_busy: OnBusy::Reject, ..said("hi") };
+        let keyed = Said {
+            key: Some("k".into()),
+            on_busy: OnBusy::Reject,
+            ..said("hi")
+        };
         assert_eq!(plain.digest(), keyed.digest());
         let context = BTreeMap::from([("url".to_owned(), "x".to_owned())]);
         for other in [
             said("ho"),
-            Said { opening_role: OpeningRole::Assistant, ..said("hi") },
-            Said { file_ids: vec!["f".into()], ..said("hi") },
-            Said { context, ..said("hi") },
+            Said {
+                opening_role: OpeningRole::Assistant,
+                ..said("hi")
+            },
+            Said {
+                file_ids: vec!["f".into()],
+                ..said("hi")
+            },
+            Said {
+                context,
+                ..said("hi")
+            },
         ] {
             assert_ne!(plain.digest(), other.digest(), "{other:?}");
         }
@@ -197,7 +234,10 @@ mod tests {
     #[test]
     fn unknown_files_are_dropped_and_no_file_is_no_note() {
         assert_eq!(said("hi").files(), None);
-        let with_file = Said { file_ids: vec!["f".into()], ..said("hi") };
+        let with_file = Said {
+            file_ids: vec!["f".into()],
+            ..said("hi")
+        };
         assert_eq!(with_file.files().unwrap().dropped, ["f"]);
     }
 }

@@ -1,15 +1,13 @@
 //! All routes, and what every request passes on its way to them.
 
 use crate::{
-    body_limit, cors, error,
-    error::ApiError,
-    guard::Guard,
-    openapi::service,
-    request_id,
-    routes::page,
-    state::ApiState,
+    body_limit, cors, error, error::ApiError, guard::Guard, openapi::service, request_id,
+    routes::page, state::ApiState,
 };
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint, get, middleware::CatchPanic};
+use poem::{
+    Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint, get,
+    middleware::CatchPanic,
+};
 use std::{any::Any, sync::Arc};
 
 /// The whole server as one endpoint.
@@ -21,9 +19,11 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
     let limits = Arc::clone(&state);
     routes(&state)
         .data(state)
-        .around(move |endpoint, request| body_limit::limited(endpoint, request, Arc::clone(&limits)))
+        .around(move |endpoint, request| {
+            body_limit::limited(endpoint, request, Arc::clone(&limits))
+        })
         .before(move |request| {
-            let checked = guard.as_ref().map_or(Ok(()), |guard| guard.let_in(&request));
+            let checked = guard.let_in(&request);
             async move { checked.map(|()| request).map_err(Into::into) }
         })
         .with(CatchPanic::new().with_handler(panicked))
@@ -40,7 +40,7 @@ fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
     let own = Route::new()
         .at("/", get(page::page))
         .at("/page.css", get(page::style))
-        .at("/docs", get(docs))
+        .nest("/docs", docs)
         .at("/openapi.json", get(spec))
         .at("/livez", Arc::clone(&api))
         .at("/readyz", Arc::clone(&api))
@@ -52,7 +52,10 @@ fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a panic handler")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of a panic handler"
+)]
 fn panicked(panic: Box<dyn Any + Send>) -> ApiError {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

@@ -1,10 +1,7 @@
 //! Who calls.
 
 use crate::{config::AuthMode, error::ApiError, state::Services};
-use copilot_core::{
-    id::UserId,
-    session::Owner,
-};
+use copilot_core::{id::UserId, session::Owner};
 use poem::{FromRequest, Request, RequestBody, Result};
 
 /// The one user of local mode.
@@ -23,7 +20,9 @@ impl Caller {
 
     /// The user; routes that list or name things by user have no anonymous form.
     pub(crate) fn user(&self) -> Result<&UserId, ApiError> {
-        self.owner.user().ok_or_else(|| ApiError::forbidden("user_required", "this needs a signed-in user"))
+        self.owner
+            .user()
+            .ok_or_else(|| ApiError::forbidden("user_required", "this needs a signed-in user"))
     }
 }
 
@@ -31,7 +30,9 @@ impl<'a> FromRequest<'a> for Caller {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> Result<Self> {
         let services = Services::from_request(request, body).await?;
         match services.config.auth {
-            AuthMode::Local => Ok(Self { owner: Owner::User(UserId::new(LOCAL_USER)) }),
+            AuthMode::Local => Ok(Self {
+                owner: Owner::User(UserId::new(LOCAL_USER)),
+            }),
         }
     }
 }

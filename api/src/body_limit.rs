@@ -53,7 +53,11 @@ enum Read {
     TooLarge(BodyStream),
 }
 
-async fn read(mut stream: BodyStream, declared: Option<usize>, limit: usize) -> Result<Read, ApiError> {
+async fn read(
+    mut stream: BodyStream,
+    declared: Option<usize>,
+    limit: usize,
+) -> Result<Read, ApiError> {
     if declared.is_some_and(|declared| declared > limit) {
         return Ok(Read::TooLarge(stream));
     }
@@ -92,11 +96,24 @@ fn discard(mut rest: BodyStream, state: &ApiState) {
 }
 
 fn limit_of(request: &Request, state: &ApiState) -> usize {
-    let path = request.uri().path().strip_prefix(state.config.base_path.as_str());
+    let path = request
+        .uri()
+        .path()
+        .strip_prefix(state.config.base_path.as_str());
     let is_ai_sdk = request.method() == Method::POST && path == Some("/api/chat");
-    if is_ai_sdk { state.config.ai_sdk_max_body_bytes } else { state.config.max_body_bytes }
+    if is_ai_sdk {
+        state.config.ai_sdk_max_body_bytes
+    } else {
+        state.config.max_body_bytes
+    }
 }
 
 fn declared_bytes(request: &Request) -> Option<usize> {
-    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    request
+        .headers()
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }

@@ -6,9 +6,9 @@ use poem::{
     http::{
         HeaderValue, Method, StatusCode,
         header::{
-            ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-            ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
-            VARY,
+            ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+            ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+            ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
         },
     },
 };
@@ -17,7 +17,8 @@ use std::sync::Arc;
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const REQUEST_HEADERS: &str =
     "authorization, content-type, last-event-id, idempotency-key, x-stream-profile, x-request-id";
-const EXPOSED: &str = "x-request-id, retry-after, x-vercel-ai-ui-message-stream, content-disposition";
+const EXPOSED: &str =
+    "x-request-id, retry-after, x-vercel-ai-ui-message-stream, content-disposition";
 const MAX_AGE_SECONDS: &str = "600";
 
 /// Answers preflights, and lets pages of `origins` read the answers.
@@ -26,12 +27,18 @@ pub(crate) async fn crossed<E: Endpoint>(
     request: Request,
     origins: Arc<[String]>,
 ) -> Result<Response> {
-    let origin = request.headers().get(ORIGIN).filter(|origin| is_known(origin, &origins)).cloned();
+    let origin = request
+        .headers()
+        .get(ORIGIN)
+        .filter(|origin| is_known(origin, &origins))
+        .cloned();
     let Some(origin) = origin else {
         return Ok(endpoint.get_response(request).await);
     };
     let is_preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if is_preflight {
         preflight()
     } else {
@@ -39,7 +46,10 @@ pub(crate) async fn crossed<E: Endpoint>(
     };
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    headers.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(EXPOSED),
+    );
     headers.append(VARY, HeaderValue::from_static("origin"));
     Ok(response)
 }
@@ -54,5 +64,7 @@ fn preflight() -> Response {
 }
 
 fn is_known(origin: &HeaderValue, origins: &[String]) -> bool {
-    origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
+    origins
+        .iter()
+        .any(|known| known.as_bytes().eq_ignore_ascii_case(origin.as_bytes()))
 }

@@ -18,7 +18,10 @@ impl Cursor {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (turn, position) = text.trim().split_once('.')?;
         let turn_id = Uuid::try_parse(turn).ok()?.into();
-        Some(Self { turn_id, position: position.parse().ok()? })
+        Some(Self {
+            turn_id,
+            position: position.parse().ok()?,
+        })
     }
 
     /// The first of these that can be read.
@@ -39,10 +42,22 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_the_wire_and_rubbish_is_none() {
-        let cursor = Cursor { turn_id: Uuid::from_u128(7).into(), position: Position::new(2, 31) };
+        let cursor = Cursor {
+            turn_id: Uuid::from_u128(7).into(),
+            position: Position::new(2, 31),
+        };
         assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
-        assert_eq!(Cursor::first_of([None, Some("x"), Some(&cursor.to_string())]), Some(cursor));
-        for rubbish in ["", "1-2", "x.1-2", "00000000000000000000000000000007.", "é.é-é"] {
+        assert_eq!(
+            Cursor::first_of([None, Some("x"), Some(&cursor.to_string())]),
+            Some(cursor)
+        );
+        for rubbish in [
+            "",
+            "1-2",
+            "x.1-2",
+            "00000000000000000000000000000007.",
+            "é.é-é",
+        ] {
             assert_eq!(Cursor::parse(rubbish), None, "{rubbish}");
         }
     }

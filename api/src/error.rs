@@ -67,15 +67,15 @@ pub(crate) enum ApiError {
 
 impl ApiError {
     pub(crate) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
-        Self::BadRequest(ProblemJson(Problem::new(400, code, detail)))
+        Self::BadRequest(Problem::new(400, code, detail).into())
     }
 
     pub(crate) fn forbidden(code: &str, detail: impl Into<String>) -> Self {
-        Self::Forbidden(ProblemJson(Problem::new(403, code, detail)))
+        Self::Forbidden(Problem::new(403, code, detail).into())
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::NotFound(ProblemJson(Problem::new(404, "not_found", detail)))
+        Self::NotFound(Problem::new(404, "not_found", detail).into())
     }
 
     pub(crate) fn no_session(id: Uuid) -> Self {
@@ -87,21 +87,25 @@ impl ApiError {
     }
 
     pub(crate) fn conflict(code: &str, detail: impl Into<String>) -> Self {
-        Self::Conflict(ProblemJson(Problem::new(409, code, detail)))
+        Self::Conflict(Problem::new(409, code, detail).into())
     }
 
     pub(crate) fn busy(turn_id: Uuid) -> Self {
         let detail = format!("the session is busy with turn {turn_id}");
-        Self::Conflict(ProblemJson(Problem::new(409, "session_busy", detail).with_turn(turn_id)))
+        Self::Conflict(
+            Problem::new(409, "session_busy", detail)
+                .with_turn(turn_id)
+                .into(),
+        )
     }
 
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         let detail = format!("the body has more than {limit_bytes} bytes");
-        Self::TooLarge(ProblemJson(Problem::new(413, "body_too_large", detail)))
+        Self::TooLarge(Problem::new(413, "body_too_large", detail).into())
     }
 
     pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
-        Self::UnsupportedMediaType(ProblemJson(Problem::new(415, "unsupported_media_type", detail)))
+        Self::UnsupportedMediaType(Problem::new(415, "unsupported_media_type", detail).into())
     }
 
     /// One field is wrong.
@@ -115,21 +119,24 @@ impl ApiError {
     }
 
     pub(crate) fn invalid_as(code: &str, detail: &str, errors: Vec<FieldError>) -> Self {
-        Self::Invalid(ProblemJson(Problem::new(422, code, detail).with_errors(errors)))
+        Self::Invalid(Problem::new(422, code, detail).with_errors(errors).into())
     }
 
     pub(crate) fn too_many_turns() -> Self {
         let detail = "the caller has as many unfinished turns as allowed";
-        Self::TooMany(ProblemJson(Problem::new(429, "too_many_turns", detail)), RETRY_AFTER_SECONDS)
+        Self::TooMany(
+            Problem::new(429, "too_many_turns", detail).into(),
+            RETRY_AFTER_SECONDS,
+        )
     }
 
     pub(crate) fn internal() -> Self {
         let detail = "a fault of ours; the log has it under this request id";
-        Self::Internal(ProblemJson(Problem::new(500, "internal", detail)))
+        Self::Internal(Problem::new(500, "internal", detail).into())
     }
 
     pub(crate) fn unavailable(code: &str, detail: impl Into<String>) -> Self {
-        Self::Unavailable(ProblemJson(Problem::new(503, code, detail)), RETRY_AFTER_SECONDS)
+        Self::Unavailable(Problem::new(503, code, detail).into(), RETRY_AFTER_SECONDS)
     }
 }
 
@@ -192,7 +199,9 @@ fn translate(error: &poem::Error) -> ApiError {
         return method_not_allowed();
     }
     match error.status() {
-        StatusCode::BAD_REQUEST => ApiError::bad_request("bad_request", "the request cannot be read"),
+        StatusCode::BAD_REQUEST => {
+            ApiError::bad_request("bad_request", "the request cannot be read")
+        }
         StatusCode::NOT_FOUND => ApiError::not_found("no such route"),
         StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(),
         _ => {
@@ -204,5 +213,5 @@ fn translate(error: &poem::Error) -> ApiError {
 
 fn method_not_allowed() -> ApiError {
     let detail = "the route has no such method";
-    ApiError::MethodNotAllowed(ProblemJson(Problem::new(405, "method_not_allowed", detail)))
+    ApiError::MethodNotAllowed(Problem::new(405, "method_not_allowed", detail).into())
 }

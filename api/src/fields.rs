@@ -34,9 +34,16 @@ impl Fields {
         let Value::Object(values) = value else {
             return Err(ApiError::invalid("body", "must be an object"));
         };
-        let mut fields = Self { values, errors: Vec::new() };
+        let mut fields = Self {
+            values,
+            errors: Vec::new(),
+        };
         let read = T::read(&mut fields);
-        if fields.errors.is_empty() { Ok(read) } else { Err(ApiError::invalid_fields(fields.errors)) }
+        if fields.errors.is_empty() {
+            Ok(read)
+        } else {
+            Err(ApiError::invalid_fields(fields.errors))
+        }
     }
 
     /// A field's value; null is none.
@@ -91,9 +98,10 @@ impl Fields {
     /// An object whose values are texts.
     pub(crate) fn text_map(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
         let map: Option<BTreeMap<_, _>> = match self.take(name)? {
-            Value::Object(fields) => {
-                fields.into_iter().map(|(key, value)| Some((key, into_text(value)?))).collect()
-            }
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(key, value)| Some((key, into_text(value)?)))
+                .collect(),
             _ => None,
         };
         map.or_else(|| self.refuse(name, "must be an object whose values are strings"))
@@ -143,7 +151,9 @@ impl<'a, T: ReadFields> ApiExtractor<'a> for JsonBody<T> {
         match request.content_type() {
             Some(kind) if is_json(kind) => {}
             Some(_) => return Err(not_json().into()),
-            None => return Err(ApiError::unsupported_media_type("a content-type is missing").into()),
+            None => {
+                return Err(ApiError::unsupported_media_type("a content-type is missing").into());
+            }
         }
         let bytes = body.take()?.into_bytes().await?;
         Ok(Self(Fields::parse(&bytes)?))
@@ -186,7 +196,10 @@ impl<'a, T: ReadFields> ApiExtractor<'a> for OptionalJsonBody<T> {
 fn request_meta(schema: MetaSchemaRef, required: bool) -> MetaRequest {
     MetaRequest {
         description: None,
-        content: vec![MetaMediaType { content_type: "application/json", schema }],
+        content: vec![MetaMediaType {
+            content_type: "application/json",
+            schema,
+        }],
         required,
     }
 }

@@ -20,8 +20,16 @@ impl TryFrom<&Settings> for ApiConfig {
     type Error = UnservedSetting;
 
     fn try_from(settings: &Settings) -> Result<Self, Self::Error> {
-        let Settings { server, stream, turn, llm, .. } = settings;
-        let Some(AuthSettings::Local) = settings.auth else { return Err(UnservedSetting::Auth) };
+        let Settings {
+            server,
+            stream,
+            turn,
+            llm,
+            ..
+        } = settings;
+        let Some(AuthSettings::Local) = settings.auth else {
+            return Err(UnservedSetting::Auth);
+        };
         Ok(Self {
             auth: AuthMode::Local,
             base_path: server.base_path.clone(),
@@ -30,7 +38,10 @@ impl TryFrom<&Settings> for ApiConfig {
             cors_origins: server.cors_origins.clone(),
             max_body_bytes: server.max_body_bytes,
             ai_sdk_max_body_bytes: server.max_ai_sdk_body_bytes,
-            caps: Caps { running: turn.max_running_per_user, in_flight: turn.max_in_flight_per_user },
+            caps: Caps {
+                running: turn.max_running_per_user,
+                in_flight: turn.max_in_flight_per_user,
+            },
             default_model: llm.model.clone(),
             models: llm.models.clone(),
             stream_ttl: stream.ttl,

@@ -1,7 +1,10 @@
 //! Local mode answers only to its own machine: a web page must not drive a copilot that has
 //! a shell, neither by its origin nor by a name that it lets point here.
 
-use crate::{config::{ApiConfig, AuthMode}, error::ApiError};
+use crate::{
+    config::{ApiConfig, AuthMode},
+    error::ApiError,
+};
 use poem::{
     Request,
     http::{
@@ -21,13 +24,13 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// The guard that this configuration wants; none where tokens decide.
-    pub(crate) fn new(config: &ApiConfig) -> Option<Self> {
+    /// The guard that this configuration wants.
+    pub(crate) fn new(config: &ApiConfig) -> Self {
         match config.auth {
-            AuthMode::Local => Some(Self {
+            AuthMode::Local => Self {
                 hosts: config.allowed_hosts.clone().into(),
                 origins: config.cors_origins.clone().into(),
-            }),
+            },
         }
     }
 
@@ -38,13 +41,21 @@ impl Guard {
 
     fn check(&self, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
         let name = without_port(host);
-        let is_own = LOOPBACK.contains(&name) || self.hosts.iter().any(|known| known == host || known == name);
+        let is_own = LOOPBACK.contains(&name)
+            || self
+                .hosts
+                .iter()
+                .any(|known| known == host || known == name);
         if !is_own {
             let detail = "local mode does not answer to this host; see server.allowed_hosts";
             return Err(ApiError::forbidden("host_not_allowed", detail));
         }
         let mut sent = headers.get_all(ORIGIN).iter();
-        if !sent.all(|origin| origin.to_str().is_ok_and(|origin| is_allowed(origin, host, &self.origins))) {
+        if !sent.all(|origin| {
+            origin
+                .to_str()
+                .is_ok_and(|origin| is_allowed(origin, host, &self.origins))
+        }) {
             let detail = "local mode does not answer to this origin; see server.cors_origins";
             return Err(ApiError::forbidden("origin_not_allowed", detail));
         }
@@ -56,19 +67,30 @@ impl Guard {
 fn host(request: &Request) -> String {
     let mut named = request.headers().get_all(HOST).iter();
     let (first, second) = (named.next(), named.next());
-    let header = first.and_then(|host| host.to_str().ok()).filter(|_| second.is_none());
-    let in_target = request.uri().authority().map(|authority| authority.as_str());
+    let header = first
+        .and_then(|host| host.to_str().ok())
+        .filter(|_| second.is_none());
+    let in_target = request
+        .uri()
+        .authority()
+        .map(poem::http::uri::Authority::as_str);
     match (header, in_target) {
         (Some(host), None) => host.to_ascii_lowercase(),
-        (Some(host), Some(target)) if host.eq_ignore_ascii_case(target) => host.to_ascii_lowercase(),
+        (Some(host), Some(target)) if host.eq_ignore_ascii_case(target) => {
+            host.to_ascii_lowercase()
+        }
         _ => String::new(),
     }
 }
 
 fn is_allowed(origin: &str, host: &str, origins: &[String]) -> bool {
-    let its_host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let its_host = origin
+        .strip_prefix("http://")
+        .or_else(|| origin.strip_prefix("https://"));
     its_host.is_some_and(|its_host| its_host.eq_ignore_ascii_case(host))
-        || origins.iter().any(|known| known.eq_ignore_ascii_case(origin))
+        || origins
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(origin))
 }
 
 fn without_port(host: &str) -> &str {
@@ -88,8 +110,10 @@ mod tests {
             cors_origins: vec!["https://app.example.com".into()],
             ..ApiConfig::default()
         };
-        let guard = Guard::new(&config).unwrap();
-        let mut request = Request::builder().uri_str("/api/chat/health").header(HOST, host);
+        let guard = Guard::new(&config);
+        let mut request = Request::builder()
+            .uri_str("/api/chat/health")
+            .header(HOST, host);
         if let Some(origin) = origin {
             request = request.header(ORIGIN, origin);
         }
@@ -138,9 +162,15 @@ mod tests {
 
     #[test]
     fn two_hosts_or_two_targets_are_none() {
-        let twice = Request::builder().header(HOST, "localhost").header(HOST, "evil").finish();
+        let twice = Request::builder()
+            .header(HOST, "localhost")
+            .header(HOST, "evil")
+            .finish();
         assert_eq!(host(&twice), "");
-        let other = Request::builder().uri_str("http://evil/").header(HOST, "localhost").finish();
+        let other = Request::builder()
+            .uri_str("http://evil/")
+            .header(HOST, "localhost")
+            .finish();
         assert_eq!(host(&other), "");
     }
 }

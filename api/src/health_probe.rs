@@ -27,7 +27,10 @@ pub(crate) struct HealthProbe {
 
 impl HealthProbe {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, last: Mutex::new(None) }
+        Self {
+            store,
+            last: Mutex::new(None),
+        }
     }
 
     /// The health, not older than a second.

@@ -4,8 +4,13 @@ use crate::{
     VERSION,
     config::ApiConfig,
     routes::{
-        ai_sdk::AiSdkRoutes, cancel::CancelRoutes, config::ConfigRoutes, health::{HealthRoutes, ProbeRoutes},
-        sessions::SessionRoutes, stream::StreamRoutes, turns::TurnRoutes,
+        ai_sdk::AiSdkRoutes,
+        cancel::CancelRoutes,
+        config::ConfigRoutes,
+        health::{HealthRoutes, ProbeRoutes},
+        sessions::SessionRoutes,
+        stream::StreamRoutes,
+        turns::TurnRoutes,
     },
 };
 use poem_openapi::{OpenApiService, Tags};
@@ -28,8 +33,16 @@ pub(crate) enum Tag {
 }
 
 /// All routes that the document shows.
-pub(crate) type Routes =
-    (SessionRoutes, StreamRoutes, TurnRoutes, CancelRoutes, AiSdkRoutes, ConfigRoutes, HealthRoutes, ProbeRoutes);
+pub(crate) type Routes = (
+    SessionRoutes,
+    StreamRoutes,
+    TurnRoutes,
+    CancelRoutes,
+    AiSdkRoutes,
+    ConfigRoutes,
+    HealthRoutes,
+    ProbeRoutes,
+);
 
 /// The document as JSON, for people to read.
 #[must_use]
@@ -41,7 +54,14 @@ pub fn openapi() -> String {
 
 pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
     let routes = (
-        SessionRoutes, StreamRoutes, TurnRoutes, CancelRoutes, AiSdkRoutes, ConfigRoutes, HealthRoutes, ProbeRoutes,
+        SessionRoutes,
+        StreamRoutes,
+        TurnRoutes,
+        CancelRoutes,
+        AiSdkRoutes,
+        ConfigRoutes,
+        HealthRoutes,
+        ProbeRoutes,
     );
     let service = OpenApiService::new(routes, "Copilot", VERSION)
         .summary("An AI copilot as a service")
@@ -49,6 +69,13 @@ pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
             "Sessions, turns and their event streams. Streams are the UI message stream of the \
              Vercel AI SDK; see `docs/` for the events.",
         );
-    let server = config.public_url.clone().unwrap_or_else(|| config.base_path.clone());
-    if server.is_empty() { service } else { service.server(server.trim_end_matches('/')) }
+    let server = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| config.base_path.clone());
+    if server.is_empty() {
+        service
+    } else {
+        service.server(server.trim_end_matches('/'))
+    }
 }

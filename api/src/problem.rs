@@ -51,7 +51,10 @@ pub(crate) struct FieldError {
 impl FieldError {
     /// `field` is wrong.
     pub(crate) fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn is_about(&self, field: &str) -> bool {
@@ -84,12 +87,21 @@ impl Problem {
     /// The same with the turn that is in the way.
     #[must_use]
     pub(crate) fn with_turn(self, turn_id: Uuid) -> Self {
-        Self { turn_id: Some(turn_id), ..self }
+        Self {
+            turn_id: Some(turn_id),
+            ..self
+        }
     }
 }
 
 /// A problem as a payload. Its body lacks the request's id, which [`complete`] adds.
-pub(crate) struct ProblemJson(pub(crate) Problem);
+pub(crate) struct ProblemJson(Box<Problem>);
+
+impl From<Problem> for ProblemJson {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
 
 impl Payload for ProblemJson {
     const CONTENT_TYPE: &'static str = MEDIA_TYPE;
@@ -112,13 +124,18 @@ impl IntoResponse for ProblemJson {
 
 /// Puts the request's id into the body, if the response is a problem.
 pub(crate) async fn complete(mut response: Response, request_id: &str) -> Response {
-    let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE);
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == MEDIA_TYPE);
     if !is_problem {
         return response;
     }
     let body = response.take_body().into_bytes().await.unwrap_or_default();
     let mut fields: serde_json::Map<_, _> = serde_json::from_slice(&body).unwrap_or_default();
     fields.insert("request_id".to_owned(), request_id.into());
-    response.set_body(Body::from_vec(serde_json::to_vec(&fields).unwrap_or_default()));
+    response.set_body(Body::from_vec(
+        serde_json::to_vec(&fields).unwrap_or_default(),
+    ));
     response
 }

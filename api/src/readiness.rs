@@ -52,7 +52,11 @@ impl Readiness {
     ) -> Self {
         let database: Arc<dyn ReadyPart> = Arc::new(Database(store));
         let parts = std::iter::once(database).chain(others).collect();
-        Self { parts, stopping, last: Mutex::new(None) }
+        Self {
+            parts,
+            stopping,
+            last: Mutex::new(None),
+        }
     }
 
     /// Whether requests should come here.
@@ -61,7 +65,11 @@ impl Readiness {
             return Ready::Stopping;
         }
         let failing = self.failing().await;
-        if failing.is_empty() { Ready::Yes } else { Ready::Failing(failing) }
+        if failing.is_empty() {
+            Ready::Yes
+        } else {
+            Ready::Failing(failing)
+        }
     }
 
     async fn failing(&self) -> Vec<&'static str> {
@@ -98,6 +106,9 @@ impl ReadyPart for Database {
     }
 
     async fn check(&self) -> Result<(), PortError> {
-        self.0.states(&[TurnId::from(Uuid::nil())]).await.map(|_| ())
+        self.0
+            .states(&[TurnId::from(Uuid::nil())])
+            .await
+            .map(|_| ())
     }
 }

@@ -34,13 +34,16 @@ pub(crate) async fn named<E: Endpoint>(
         headers.insert(X_REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
 fn kept(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(X_REQUEST_ID)?.to_str().ok()?;
-    let is_good = (1..=REQUEST_ID_CHARS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_good = (1..=REQUEST_ID_CHARS).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_graphic());
     is_good.then(|| id.to_owned())
 }
 

@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a connection may take for a request's head, idle time before it included: longer
 /// than clients and proxies keep idle connections.
-const HEAD_LIMIT: Duration = Duration::from_secs(120);
+const HEAD_LIMIT: Duration = Duration::from_mins(2);
 /// How long broken streams may take to close.
 const BREAK_LIMIT: Duration = Duration::from_secs(2);
 /// Rest after a failed accept, such as for want of file descriptors.
@@ -59,7 +59,10 @@ pub async fn serve(
         () = drain => {}
     }
     state.breaking.cancel();
-    if tokio::time::timeout(BREAK_LIMIT, connections.open.wait()).await.is_err() {
+    if tokio::time::timeout(BREAK_LIMIT, connections.open.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!(left = connections.open.len(), "connections cut off");
         connections.cut.cancel();
         connections.open.wait().await;
@@ -125,7 +128,13 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, socket: TcpStream) {
-        let Self { app, local, peer, closing, cut } = self;
+        let Self {
+            app,
+            local,
+            peer,
+            closing,
+            cut,
+        } = self;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let request = (request, local.clone(), peer.clone(), Scheme::HTTP).into();
             let app = Arc::clone(&app);

@@ -9,8 +9,8 @@ use copilot_core::{
     id::IdSource,
     port::{cancel::CancelBus, queue::TurnQueue, store::Store, stream::TurnStreams},
     service::{
-        cancelling::Canceller, closing::Closer, deleting::Deleter, intake::Intake, reading::Reading,
-        watch::Watch,
+        cancelling::Canceller, closing::Closer, deleting::Deleter, intake::Intake,
+        reading::Reading, watch::Watch,
     },
 };
 use poem::{FromRequest, Request, RequestBody, Result};
@@ -61,7 +61,17 @@ impl ApiState {
     /// The state over these parts.
     #[must_use]
     pub fn new(parts: ApiParts) -> Arc<Self> {
-        let ApiParts { store, streams, queue, cancels, ids, watch, ready_parts, config, tasks } = parts;
+        let ApiParts {
+            store,
+            streams,
+            queue,
+            cancels,
+            ids,
+            watch,
+            ready_parts,
+            config,
+            tasks,
+        } = parts;
         let closer = Closer::new(Arc::clone(&store), Arc::clone(&streams), Arc::clone(&ids));
         let stopping = CancellationToken::new();
         Arc::new(Self {
@@ -107,10 +117,12 @@ impl Deref for Services {
 impl<'a> FromRequest<'a> for Services {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
         let state = request.data::<Arc<ApiState>>();
-        let state = state.ok_or_else(|| poem::Error::from_string(
-            "the app has no state",
-            poem::http::StatusCode::INTERNAL_SERVER_ERROR,
-        ))?;
+        let state = state.ok_or_else(|| {
+            poem::Error::from_string(
+                "the app has no state",
+                poem::http::StatusCode::INTERNAL_SERVER_ERROR,
+            )
+        })?;
         Ok(Self(Arc::clone(state)))
     }
 }

@@ -16,5 +16,8 @@ pub(crate) fn problem_of(error: ApiError) -> Value {
 pub(crate) fn wrong_fields(error: ApiError) -> Vec<String> {
     let problem = problem_of(error);
     let errors = problem["errors"].as_array().unwrap();
-    errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+    errors
+        .iter()
+        .map(|error| error["field"].as_str().unwrap().to_owned())
+        .collect()
 }

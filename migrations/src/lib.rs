@@ -17,13 +17,13 @@ mod m20261123_000006_executors;
 mod m20261123_000007_files;
 mod schema_status;
 
-pub use schema_status::{SchemaStatus, status};
+pub use schema_status::{SchemaStatus, status, up};
 pub use sea_orm_migration::MigratorTrait;
 
 use sea_orm_migration::MigrationTrait;
 
-/// All migrations, oldest first. `Migrator::up(&connection, None)` brings a database up to
-/// date, `Migrator::down(&connection, Some(1))` takes the last one back, [`status`] tells.
+/// All migrations, oldest first. [`up`] brings a database up to date,
+/// `Migrator::down(&connection, Some(1))` takes the last one back, [`status`] tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrator;
 

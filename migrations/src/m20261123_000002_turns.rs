@@ -19,7 +19,7 @@ const INDEXES: [&str; 8] = [
     // What the caps count.
     "CREATE INDEX turns_of_caller ON turns (caller_key, status) WHERE finished_at IS NULL",
     // What the look looks for.
-    "CREATE INDEX turns_to_look_at ON turns (status, created_at) WHERE finished_at IS NULL",
+    "CREATE INDEX turns_to_look_at ON turns (status, created_at, id) WHERE finished_at IS NULL",
     "CREATE INDEX turns_to_cancel ON turns (cancel_requested_at) \
      WHERE cancel_requested_at IS NOT NULL AND finished_at IS NULL",
     // What an executor holds, and ended turns whose stream may not have ended.

@@ -34,6 +34,14 @@ pub async fn status(db: &DatabaseConnection) -> Result<SchemaStatus, DbErr> {
     })
 }
 
+/// Brings the schema up to date. One that is newer than this program is left alone.
+pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if status(db).await?.pending.is_empty() {
+        return Ok(());
+    }
+    Migrator::up(db, None).await
+}
+
 async fn applied_versions(db: &DatabaseConnection) -> Result<BTreeSet<String>, DbErr> {
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(BTreeSet::new());

@@ -43,8 +43,10 @@ pub(crate) struct ChatBody {
 
 impl ReadFields for ChatBody {
     fn read(fields: &mut Fields) -> Self {
-        let triggers =
-            [("submit-message", Trigger::SubmitMessage), ("regenerate-message", Trigger::RegenerateMessage)];
+        let triggers = [
+            ("submit-message", Trigger::SubmitMessage),
+            ("regenerate-message", Trigger::RegenerateMessage),
+        ];
         let mut body = Self {
             id: chat_id(fields),
             messages: Vec::new(),
@@ -96,26 +98,37 @@ fn last_message(fields: &mut Fields) -> Result<LastMessage, String> {
         return Err("must be a list of messages".to_owned());
     };
     let last = messages.pop().ok_or("must have at least one message")?;
-    if last["role"] != "user" {
+    if last.get("role").and_then(Value::as_str) != Some("user") {
         return Err("the last message must be one of the user".to_owned());
     }
-    let id = match &last["id"] {
-        Value::Null => None,
-        Value::String(id) if (1..=CLIENT_ID_CHARS).contains(&id.chars().count()) => Some(id.clone()),
-        _ => return Err(format!("the last message's id must have 1 to {CLIENT_ID_CHARS} characters")),
+    let id = match last.get("id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) if (1..=CLIENT_ID_CHARS).contains(&id.chars().count()) => {
+            Some(id.clone())
+        }
+        _ => {
+            return Err(format!(
+                "the last message's id must have 1 to {CLIENT_ID_CHARS} characters"
+            ));
+        }
     };
-    let text = without_nul(text_of(&last["parts"])?);
+    let text = without_nul(text_of(last.get("parts"))?);
     if text.chars().count() > MESSAGE_CHARS {
-        return Err(format!("the last message must have at most {MESSAGE_CHARS} characters"));
+        return Err(format!(
+            "the last message must have at most {MESSAGE_CHARS} characters"
+        ));
     }
     Ok((id, text))
 }
 
-fn text_of(parts: &Value) -> Result<String, String> {
-    let parts = parts.as_array().ok_or("the last message must have a list of parts")?;
+fn text_of(parts: Option<&Value>) -> Result<String, String> {
+    let parts = parts
+        .and_then(Value::as_array)
+        .ok_or("the last message must have a list of parts")?;
     let mut texts = Vec::new();
     for part in parts {
-        match (part["type"].as_str(), part["text"].as_str()) {
+        let field = |name| part.get(name).and_then(Value::as_str);
+        match (field("type"), field("text")) {
             (Some("text"), Some(text)) => texts.push(text),
             (Some("text"), None) => return Err("a text part must have a text".to_owned()),
             (Some("file"), _) => return Err("file parts are not supported yet".to_owned()),
@@ -146,7 +159,10 @@ mod tests {
     fn the_last_message_is_read_and_its_texts_are_joined() {
         let parts = json!([{"type": "text", "text": "a\0"}, {"type": "data-x"}, {"type": "text", "text": "b"}]);
         let body = read(&said(&parts)).unwrap();
-        assert_eq!((body.id.as_str(), body.text.as_str()), ("chat", "a\u{FFFD}\nb"));
+        assert_eq!(
+            (body.id.as_str(), body.text.as_str()),
+            ("chat", "a\u{FFFD}\nb")
+        );
         assert_eq!(body.last_id.as_deref(), Some("m1"));
         assert!(body.is_new_message());
     }
@@ -160,8 +176,14 @@ mod tests {
             (json!({"id": "", "messages": 1}), vec!["id", "messages"]),
             (said(&file), vec!["messages"]),
             (said(&json!("text")), vec!["messages"]),
-            (json!({"id": "c", "messages": [{"role": "assistant", "parts": []}]}), vec!["messages"]),
-            (json!({"id": "c", "messages": [], "trigger": "guess"}), vec!["trigger", "messages"]),
+            (
+                json!({"id": "c", "messages": [{"role": "assistant", "parts": []}]}),
+                vec!["messages"],
+            ),
+            (
+                json!({"id": "c", "messages": [], "trigger": "guess"}),
+                vec!["trigger", "messages"],
+            ),
         ] {
             assert_eq!(read(&body).err().unwrap(), expected, "{body}");
         }
@@ -169,7 +191,11 @@ mod tests {
 
     #[test]
     fn an_edit_is_told_apart_before_its_messages_are_read() {
-        assert!(!read(&json!({"id": "c", "messageId": "m"})).unwrap().is_new_message());
+        assert!(
+            !read(&json!({"id": "c", "messageId": "m"}))
+                .unwrap()
+                .is_new_message()
+        );
         let again = json!({"id": "c", "trigger": "regenerate-message", "messages": []});
         assert!(!read(&again).unwrap().is_new_message());
     }

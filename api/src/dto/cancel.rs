@@ -17,7 +17,9 @@ pub(crate) struct CancelBody {
 impl ReadFields for CancelBody {
     fn read(fields: &mut Fields) -> Self {
         let turn_id = fields.text("turn_id").and_then(|text| {
-            Uuid::try_parse(&text).ok().or_else(|| fields.refuse("turn_id", "must be a UUID"))
+            Uuid::try_parse(&text)
+                .ok()
+                .or_else(|| fields.refuse("turn_id", "must be a UUID"))
         });
         Self { turn_id }
     }

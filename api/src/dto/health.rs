@@ -37,6 +37,9 @@ pub(crate) struct Ttl {
 impl From<Duration> for Ttl {
     fn from(ttl: Duration) -> Self {
         let stream_ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        Self { stream_ttl_seconds: ttl.as_secs(), stream_ttl_ms }
+        Self {
+            stream_ttl_seconds: ttl.as_secs(),
+            stream_ttl_ms,
+        }
     }
 }

@@ -77,8 +77,15 @@ pub(crate) struct CalledFunction {
 
 impl From<ToolCall> for ToolCallDto {
     fn from(call: ToolCall) -> Self {
-        let function = CalledFunction { name: call.name, arguments: call.arguments };
-        Self { id: call.id, kind: ToolCallType::Function, function }
+        let function = CalledFunction {
+            name: call.name,
+            arguments: call.arguments,
+        };
+        Self {
+            id: call.id,
+            kind: ToolCallType::Function,
+            function,
+        }
     }
 }
 
@@ -98,8 +105,18 @@ pub(crate) struct AttachedFileDto {
 
 impl From<AttachedFile> for AttachedFileDto {
     fn from(file: AttachedFile) -> Self {
-        let AttachedFile { file_id, name, mime_type, size_bytes } = file;
-        Self { file_id, name, mime_type, size_bytes }
+        let AttachedFile {
+            file_id,
+            name,
+            mime_type,
+            size_bytes,
+        } = file;
+        Self {
+            file_id,
+            name,
+            mime_type,
+            size_bytes,
+        }
     }
 }
 

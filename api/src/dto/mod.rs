@@ -20,6 +20,8 @@ pub(crate) struct Done {
 
 impl Done {
     pub(crate) fn ok() -> Self {
-        Self { status: "ok".to_owned() }
+        Self {
+            status: "ok".to_owned(),
+        }
     }
 }

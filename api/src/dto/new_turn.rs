@@ -65,8 +65,11 @@ pub(crate) struct NewTurnBody {
 
 impl ReadFields for NewTurnBody {
     fn read(fields: &mut Fields) -> Self {
-        let on_busy =
-            [("queue", OnBusyDto::Queue), ("reject", OnBusyDto::Reject), ("interrupt", OnBusyDto::Interrupt)];
+        let on_busy = [
+            ("queue", OnBusyDto::Queue),
+            ("reject", OnBusyDto::Reject),
+            ("interrupt", OnBusyDto::Interrupt),
+        ];
         Self {
             message: message(fields),
             is_user_message: fields.flag("is_user_message").unwrap_or(true),
@@ -81,14 +84,21 @@ impl ReadFields for NewTurnBody {
 
 impl NewTurnBody {
     pub(crate) const fn opening_role(&self) -> OpeningRole {
-        if self.is_user_message { OpeningRole::User } else { OpeningRole::Assistant }
+        if self.is_user_message {
+            OpeningRole::User
+        } else {
+            OpeningRole::Assistant
+        }
     }
 }
 
 fn message(fields: &mut Fields) -> String {
     let message = without_nul(fields.text("message").unwrap_or_default());
     if message.chars().count() > MESSAGE_CHARS {
-        let _: Option<()> = fields.refuse("message", format!("must have at most {MESSAGE_CHARS} characters"));
+        let _: Option<()> = fields.refuse(
+            "message",
+            format!("must have at most {MESSAGE_CHARS} characters"),
+        );
     }
     message
 }
@@ -98,12 +108,22 @@ fn context(fields: &mut Fields) -> Option<BTreeMap<String, String>> {
     if context.len() > CONTEXT_KEYS {
         return fields.refuse("context", format!("must have at most {CONTEXT_KEYS} keys"));
     }
-    let chars: usize =
-        context.iter().map(|(key, value)| key.chars().count() + value.chars().count()).sum();
+    let chars: usize = context
+        .iter()
+        .map(|(key, value)| key.chars().count() + value.chars().count())
+        .sum();
     if chars > CONTEXT_CHARS {
-        return fields.refuse("context", format!("must have at most {CONTEXT_CHARS} characters in all"));
+        return fields.refuse(
+            "context",
+            format!("must have at most {CONTEXT_CHARS} characters in all"),
+        );
     }
-    Some(context.into_iter().map(|(key, value)| (without_nul(key), without_nul(value))).collect())
+    Some(
+        context
+            .into_iter()
+            .map(|(key, value)| (without_nul(key), without_nul(value)))
+            .collect(),
+    )
 }
 
 fn file_ids(fields: &mut Fields) -> Option<Vec<String>> {
@@ -130,13 +150,22 @@ mod tests {
     fn every_wrong_field_is_named() {
         let many: BTreeMap<_, _> = (0..17).map(|n| (n.to_string(), "x")).collect();
         for (body, expected) in [
-            (json!({"message": "hi", "unknown": 1, "model": null}), vec![]),
+            (
+                json!({"message": "hi", "unknown": 1, "model": null}),
+                vec![],
+            ),
             (json!({"message": "é".repeat(64_000)}), vec![]),
             (json!({"message": "é".repeat(64_001)}), vec!["message"]),
-            (json!({"message": 1, "is_user_message": "yes"}), vec!["message", "is_user_message"]),
+            (
+                json!({"message": 1, "is_user_message": "yes"}),
+                vec!["message", "is_user_message"],
+            ),
             (json!({"context": {"url": 1}}), vec!["context"]),
             (json!({"context": many}), vec!["context"]),
-            (json!({"context": {"content": "x".repeat(200_000)}}), vec!["context"]),
+            (
+                json!({"context": {"content": "x".repeat(200_000)}}),
+                vec!["context"],
+            ),
             (json!({"context": {"content": "x".repeat(199_993)}}), vec![]),
             (json!({"file_ids": vec!["x"; 21]}), vec!["file_ids"]),
             (json!({"file_ids": [1]}), vec!["file_ids"]),

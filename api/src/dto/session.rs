@@ -44,7 +44,11 @@ pub(crate) struct CreatedSession {
 impl From<Session> for CreatedSession {
     fn from(session: Session) -> Self {
         let user_id = session.user_id.map(|user| user.as_str().to_owned());
-        Self { id: session.id.uuid(), created_at: session.created_at, user_id }
+        Self {
+            id: session.id.uuid(),
+            created_at: session.created_at,
+            user_id,
+        }
     }
 }
 
@@ -89,7 +93,10 @@ pub(crate) struct SessionList {
 
 impl From<Listed<Session>> for SessionList {
     fn from(listed: Listed<Session>) -> Self {
-        Self { sessions: listed.items.into_iter().map(Into::into).collect(), total: listed.total }
+        Self {
+            sessions: listed.items.into_iter().map(Into::into).collect(),
+            total: listed.total,
+        }
     }
 }
 
@@ -109,7 +116,9 @@ impl From<ActiveStream> for ActiveStreamDto {
     fn from(active: ActiveStream) -> Self {
         Self {
             turn_id: active.turn_id.uuid(),
-            last_message_id: active.last_message_id.map(copilot_core::id::MessageId::uuid),
+            last_message_id: active
+                .last_message_id
+                .map(copilot_core::id::MessageId::uuid),
             started_at: active.started_at,
         }
     }
@@ -144,7 +153,12 @@ pub(crate) struct SessionDetail {
 
 impl From<SessionSnapshot> for SessionDetail {
     fn from(snapshot: SessionSnapshot) -> Self {
-        let SessionSnapshot { session, messages, active_stream, has_more } = snapshot;
+        let SessionSnapshot {
+            session,
+            messages,
+            active_stream,
+            has_more,
+        } = snapshot;
         Self {
             id: session.id.uuid(),
             client_id: session.client_id,

@@ -18,9 +18,12 @@ pub(crate) struct TitleBody {
 
 impl ReadFields for TitleBody {
     fn read(fields: &mut Fields) -> Self {
-        let title = without_nul(fields.text("title").unwrap_or_default()).trim().to_owned();
+        let title = without_nul(fields.text("title").unwrap_or_default())
+            .trim()
+            .to_owned();
         if !(1..=TITLE_CHARS).contains(&title.chars().count()) {
-            let _: Option<()> = fields.refuse("title", format!("must have 1 to {TITLE_CHARS} characters"));
+            let _: Option<()> =
+                fields.refuse("title", format!("must have 1 to {TITLE_CHARS} characters"));
         }
         Self { title }
     }

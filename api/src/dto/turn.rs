@@ -109,7 +109,11 @@ pub(crate) struct TurnErrorDto {
 
 impl From<TurnError> for TurnErrorDto {
     fn from(error: TurnError) -> Self {
-        Self { code: error.code.into(), message: error.message, retryable: error.retryable }
+        Self {
+            code: error.code.into(),
+            message: error.message,
+            retryable: error.retryable,
+        }
     }
 }
 
@@ -141,7 +145,14 @@ impl From<Usage> for UsageDto {
             total_tokens,
             estimated,
         } = usage;
-        Self { input_tokens, output_tokens, cached_input_tokens, reasoning_tokens, total_tokens, estimated }
+        Self {
+            input_tokens,
+            output_tokens,
+            cached_input_tokens,
+            reasoning_tokens,
+            total_tokens,
+            estimated,
+        }
     }
 }
 
@@ -199,6 +210,9 @@ pub(crate) struct TurnList {
 
 impl From<Listed<Turn>> for TurnList {
     fn from(listed: Listed<Turn>) -> Self {
-        Self { turns: listed.items.into_iter().map(Into::into).collect(), total: listed.total }
+        Self {
+            turns: listed.items.into_iter().map(Into::into).collect(),
+            total: listed.total,
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! What `DefaultChatTransport` of the AI SDK calls, without configuration.
 
-use super::{MaybeStream, Stream, stream::resumed};
+use super::{
+    MaybeStream, Stream,
+    stream::{chosen, resumed},
+};
 use crate::{
     accepting::{Said, accept},
     auth::Caller,
@@ -9,7 +12,7 @@ use crate::{
     error::ApiError,
     fields::JsonBody,
     openapi::Tag,
-    sse::{Opening, Profile, open},
+    sse::{Opening, open},
     state::Services,
 };
 use copilot_core::{
@@ -42,21 +45,32 @@ impl AiSdkRoutes {
         profile_header: Header<Option<String>>,
         body: JsonBody<ChatBody>,
     ) -> Result<Stream, ApiError> {
-        let configured = services.config.profile;
-        let profile = Profile::chosen(profile.0.as_deref(), profile_header.0.as_deref(), configured)?;
+        let profile = chosen(&services, &profile, &profile_header)?;
         let chat = body.0;
         expect_new(&chat)?;
         let session = session_of(&services, caller.user()?, chat.id).await?;
-        let said = Said { message: chat.text, key: chat.last_id, ..Said::default() };
+        let said = Said {
+            message: chat.text,
+            key: chat.last_id,
+            ..Said::default()
+        };
         let turn = accept(services.state(), caller.owner(), session, said).await?;
-        let opening = Opening { profile, after: Position::ZERO, is_resumed: false };
+        let opening = Opening {
+            profile,
+            after: Position::ZERO,
+            is_resumed: false,
+        };
         Ok(Stream::Open(open(&services, &turn, opening).await?))
     }
 
     /// Come back to a chat's stream
     ///
     /// 204 when nothing is unfinished, also for a chat that is not known.
-    #[oai(path = "/:chat_id/stream", method = "get", operation_id = "ai_sdk_resume")]
+    #[oai(
+        path = "/:chat_id/stream",
+        method = "get",
+        operation_id = "ai_sdk_resume"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the parameters of the route")]
     async fn resume(
         &self,
@@ -75,9 +89,11 @@ impl AiSdkRoutes {
         #[oai(name = "x-stream-profile")]
         profile_header: Header<Option<String>>,
     ) -> Result<MaybeStream, ApiError> {
-        let configured = services.config.profile;
-        let profile = Profile::chosen(profile.0.as_deref(), profile_header.0.as_deref(), configured)?;
-        let session = services.store.find_client_session(caller.user()?, &chat_id.0).await?;
+        let profile = chosen(&services, &profile, &profile_header)?;
+        let session = services
+            .store
+            .find_client_session(caller.user()?, &chat_id.0)
+            .await?;
         let Some(session) = session else {
             return Ok(MaybeStream::Nothing);
         };
@@ -91,9 +107,10 @@ fn expect_new(chat: &ChatBody) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(match chat.trigger {
-        Trigger::RegenerateMessage => {
-            ApiError::conflict("regenerate_not_supported", "an answer cannot be made again yet")
-        }
+        Trigger::RegenerateMessage => ApiError::conflict(
+            "regenerate_not_supported",
+            "an answer cannot be made again yet",
+        ),
         Trigger::SubmitMessage => {
             ApiError::conflict("edit_not_supported", "a message cannot be edited yet")
         }
@@ -101,11 +118,19 @@ fn expect_new(chat: &ChatBody) -> Result<(), ApiError> {
 }
 
 /// The caller's session of this name, made if need be.
-async fn session_of(services: &Services, user: &UserId, client_id: String) -> Result<SessionId, ApiError> {
+async fn session_of(
+    services: &Services,
+    user: &UserId,
+    client_id: String,
+) -> Result<SessionId, ApiError> {
     if let Some(session) = services.store.find_client_session(user, &client_id).await? {
         return Ok(session.id);
     }
     let id = services.ids.next().into();
-    let new = NewSession { id, owner: Owner::User(user.clone()), client_id: Some(client_id) };
+    let new = NewSession {
+        id,
+        owner: Owner::User(user.clone()),
+        client_id: Some(client_id),
+    };
     Ok(services.store.create_session(new).await?.id)
 }

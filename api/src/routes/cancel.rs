@@ -20,7 +20,11 @@ impl CancelRoutes {
     ///
     /// Returns once no executor works on it any more. With `turn_id` no other turn is touched;
     /// without, the running turn and all waiting ones are cancelled. The partial answer stays.
-    #[oai(path = "/sessions/:session_id/cancel", method = "post", operation_id = "cancel_session")]
+    #[oai(
+        path = "/sessions/:session_id/cancel",
+        method = "post",
+        operation_id = "cancel_session"
+    )]
     async fn cancel(
         &self,
         services: Services,
@@ -31,7 +35,10 @@ impl CancelRoutes {
         let began = Instant::now();
         let turn_id = body.0.and_then(|body| body.turn_id);
         let session = session_id.0.into();
-        let outcome = services.canceller.cancel(caller.owner(), session, turn_id.map(Into::into)).await?;
+        let outcome = services
+            .canceller
+            .cancel(caller.owner(), session, turn_id.map(Into::into))
+            .await?;
         let outcome = outcome.ok_or_else(|| match turn_id {
             Some(turn_id) => ApiError::no_turn(turn_id),
             None => ApiError::no_session(session_id.0),

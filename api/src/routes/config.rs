@@ -9,6 +9,7 @@ pub(crate) struct ConfigRoutes;
 impl ConfigRoutes {
     /// How long a finished turn's live stream stays
     #[oai(path = "/config/ttl", method = "get", operation_id = "get_ttl_config")]
+    #[expect(clippy::unused_async, reason = "handlers are async")]
     async fn ttl(&self, services: Services) -> Json<Ttl> {
         Json(services.config.stream_ttl.into())
     }

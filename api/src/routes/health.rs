@@ -22,7 +22,10 @@ impl HealthRoutes {
     async fn health(&self, services: Services) -> Result<Json<HealthDto>, ApiError> {
         match services.health.health().await {
             Health::Good => Ok(Json(HealthDto::healthy())),
-            Health::Bad => Err(ApiError::unavailable("unhealthy", "the data layer does not work")),
+            Health::Bad => Err(ApiError::unavailable(
+                "unhealthy",
+                "the data layer does not work",
+            )),
         }
     }
 }
@@ -33,6 +36,7 @@ pub(crate) struct ProbeRoutes;
 impl ProbeRoutes {
     /// Whether the process lives
     #[oai(path = "/livez", method = "get", operation_id = "livez")]
+    #[expect(clippy::unused_async, reason = "handlers are async")]
     async fn live(&self) -> Json<Done> {
         Json(Done::ok())
     }
@@ -44,10 +48,14 @@ impl ProbeRoutes {
     async fn ready(&self, services: Services) -> Result<Json<Done>, ApiError> {
         match services.readiness.ready().await {
             Ready::Yes => Ok(Json(Done::ok())),
-            Ready::Stopping => Err(ApiError::unavailable("stopping", "the server is about to stop")),
-            Ready::Failing(parts) => {
-                Err(ApiError::unavailable("not_ready", format!("failing: {}", parts.join(", "))))
-            }
+            Ready::Stopping => Err(ApiError::unavailable(
+                "stopping",
+                "the server is about to stop",
+            )),
+            Ready::Failing(parts) => Err(ApiError::unavailable(
+                "not_ready",
+                format!("failing: {}", parts.join(", ")),
+            )),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The page at `/`: where things are, until the chat page takes its place.
 
 use crate::state::Services;
-use poem::{Response, handler, http::header::{CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY}};
+use poem::{
+    Response, handler,
+    http::header::{CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY},
+};
 
 /// Nothing but the page's own style sheet.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const STYLE: &str = "\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 44rem; padding: 0 1rem; }
@@ -14,11 +16,20 @@ pre { overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .4rem; 
 
 /// The page.
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "extractors come by value")]
 pub(crate) fn page(request: &poem::Request, services: Services) -> Response {
     let config = &services.config;
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8006");
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("127.0.0.1:8006");
     let here = format!("http://{host}{}", config.base_path);
-    let base = config.public_url.as_deref().unwrap_or(&here).trim_end_matches('/');
+    let base = config
+        .public_url
+        .as_deref()
+        .unwrap_or(&here)
+        .trim_end_matches('/');
     Response::builder()
         .content_type("text/html; charset=utf-8")
         .header(CONTENT_SECURITY_POLICY, POLICY)
@@ -29,7 +40,9 @@ pub(crate) fn page(request: &poem::Request, services: Services) -> Response {
 /// Its style sheet.
 #[handler]
 pub(crate) fn style() -> Response {
-    Response::builder().content_type("text/css; charset=utf-8").body(STYLE)
+    Response::builder()
+        .content_type("text/css; charset=utf-8")
+        .body(STYLE)
 }
 
 fn html(base: &str) -> String {
@@ -60,5 +73,9 @@ fn html(base: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

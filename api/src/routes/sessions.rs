@@ -42,9 +42,17 @@ fn page_size() -> u32 {
 impl SessionRoutes {
     /// Begin a session
     #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
-    async fn create(&self, services: Services, caller: Caller) -> Result<Json<CreatedSession>, ApiError> {
+    async fn create(
+        &self,
+        services: Services,
+        caller: Caller,
+    ) -> Result<Json<CreatedSession>, ApiError> {
         let id = services.ids.next().into();
-        let new = NewSession { id, owner: caller.owner().clone(), client_id: None };
+        let new = NewSession {
+            id,
+            owner: caller.owner().clone(),
+            client_id: None,
+        };
         Ok(Json(services.store.create_session(new).await?.into()))
     }
 
@@ -57,21 +65,37 @@ impl SessionRoutes {
         services: Services,
         caller: Caller,
         /// At most this many
-        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "100")))]
+        #[oai(
+            default = "page_size",
+            validator(minimum(value = "1"), maximum(value = "100"))
+        )]
         limit: Query<u32>,
         /// After skipping this many
         #[oai(default)]
         offset: Query<u32>,
     ) -> Result<Json<SessionList>, ApiError> {
-        let page = Page { limit: limit.0, offset: offset.0 };
-        Ok(Json(services.store.list_sessions(caller.user()?, page).await?.into()))
+        let page = Page {
+            limit: limit.0,
+            offset: offset.0,
+        };
+        Ok(Json(
+            services
+                .store
+                .list_sessions(caller.user()?, page)
+                .await?
+                .into(),
+        ))
     }
 
     /// A session with its messages
     ///
     /// While a turn is unfinished, what it has made so far is left out: its stream is the only
     /// source of that, so that nothing shows twice.
-    #[oai(path = "/sessions/:session_id", method = "get", operation_id = "get_session")]
+    #[oai(
+        path = "/sessions/:session_id",
+        method = "get",
+        operation_id = "get_session"
+    )]
     async fn read(
         &self,
         services: Services,
@@ -87,9 +111,20 @@ impl SessionRoutes {
         include_active: Query<bool>,
     ) -> Result<Json<SessionDetail>, ApiError> {
         let began = Instant::now();
-        let active = if include_active.0 { ActiveMessages::Shown } else { ActiveMessages::Hidden };
-        let page = MessagePage { limit: limit.0, before_sequence: before_sequence.0, active };
-        let snapshot = services.store.snapshot(caller.owner(), session_id.0.into(), page).await?;
+        let active = if include_active.0 {
+            ActiveMessages::Shown
+        } else {
+            ActiveMessages::Hidden
+        };
+        let page = MessagePage {
+            limit: limit.0,
+            before_sequence: before_sequence.0,
+            active,
+        };
+        let snapshot = services
+            .store
+            .snapshot(caller.owner(), session_id.0.into(), page)
+            .await?;
         let snapshot = snapshot.ok_or_else(|| ApiError::no_session(session_id.0))?;
         let messages = snapshot.messages.len();
         let total_ms = began.elapsed().as_millis();
@@ -100,7 +135,11 @@ impl SessionRoutes {
     /// Delete a session
     ///
     /// Its turns are cancelled, and nothing that is written late brings it back.
-    #[oai(path = "/sessions/:session_id", method = "delete", operation_id = "delete_session")]
+    #[oai(
+        path = "/sessions/:session_id",
+        method = "delete",
+        operation_id = "delete_session"
+    )]
     async fn delete(
         &self,
         services: Services,
@@ -110,13 +149,26 @@ impl SessionRoutes {
         #[oai(default)]
         keep_files: Query<bool>,
     ) -> Result<Deleted, ApiError> {
-        let files = if keep_files.0 { Files::Keep } else { Files::Delete };
-        let deleted = services.deleter.delete(caller.owner(), session_id.0.into(), files).await?;
-        deleted.map(|()| Deleted::Gone).ok_or_else(|| ApiError::no_session(session_id.0))
+        let files = if keep_files.0 {
+            Files::Keep
+        } else {
+            Files::Delete
+        };
+        let deleted = services
+            .deleter
+            .delete(caller.owner(), session_id.0.into(), files)
+            .await?;
+        deleted
+            .map(|()| Deleted::Gone)
+            .ok_or_else(|| ApiError::no_session(session_id.0))
     }
 
     /// Give a session a title
-    #[oai(path = "/sessions/:session_id/title", method = "patch", operation_id = "update_session_title")]
+    #[oai(
+        path = "/sessions/:session_id/title",
+        method = "patch",
+        operation_id = "update_session_title"
+    )]
     async fn rename(
         &self,
         services: Services,
@@ -125,7 +177,12 @@ impl SessionRoutes {
         body: JsonBody<TitleBody>,
     ) -> Result<Json<Done>, ApiError> {
         let title = body.0.title;
-        let renamed = services.store.rename_session(caller.owner(), session_id.0.into(), &title).await?;
-        renamed.map(|()| Json(Done::ok())).ok_or_else(|| ApiError::no_session(session_id.0))
+        let renamed = services
+            .store
+            .rename_session(caller.owner(), session_id.0.into(), &title)
+            .await?;
+        renamed
+            .map(|()| Json(Done::ok()))
+            .ok_or_else(|| ApiError::no_session(session_id.0))
     }
 }

@@ -26,7 +26,11 @@ impl StreamRoutes {
     /// Say something and read the answer as it is made
     ///
     /// A client that goes away changes nothing: the turn goes on, and any process can tell it.
-    #[oai(path = "/sessions/:session_id/stream", method = "post", operation_id = "stream_turn")]
+    #[oai(
+        path = "/sessions/:session_id/stream",
+        method = "post",
+        operation_id = "stream_turn"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the parameters of the route")]
     async fn start(
         &self,
@@ -46,7 +50,11 @@ impl StreamRoutes {
         let profile = chosen(&services, &profile, &profile_header)?;
         let said = Said::new(body.0, key.0)?;
         let turn = accept(services.state(), caller.owner(), session_id.0.into(), said).await?;
-        let opening = Opening { profile, after: Position::ZERO, is_resumed: false };
+        let opening = Opening {
+            profile,
+            after: Position::ZERO,
+            is_resumed: false,
+        };
         Ok(Stream::Open(open(&services, &turn, opening).await?))
     }
 
@@ -55,7 +63,11 @@ impl StreamRoutes {
     /// Without a cursor the oldest unfinished turn from its beginning; with one the rest of the
     /// turn that it names, also when that has ended meanwhile. A cursor that cannot be read is
     /// as if there were none.
-    #[oai(path = "/sessions/:session_id/stream", method = "get", operation_id = "resume_session")]
+    #[oai(
+        path = "/sessions/:session_id/stream",
+        method = "get",
+        operation_id = "resume_session"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the parameters of the route")]
     async fn resume(
         &self,
@@ -75,14 +87,25 @@ impl StreamRoutes {
     ) -> Result<MaybeStream, ApiError> {
         let profile = chosen(&services, &profile, &profile_header)?;
         let cursor = Cursor::first_of([last_event_id.0.as_deref(), after.0.as_deref()]);
-        resumed(&services, caller.owner(), session_id.0.into(), cursor, profile).await
+        resumed(
+            &services,
+            caller.owner(),
+            session_id.0.into(),
+            cursor,
+            profile,
+        )
+        .await
     }
 
     /// The stream of one turn
     ///
     /// From its beginning or after a cursor; of an ended turn too, as long as its session is
     /// there.
-    #[oai(path = "/sessions/:session_id/turns/:turn_id/stream", method = "get", operation_id = "replay_turn")]
+    #[oai(
+        path = "/sessions/:session_id/turns/:turn_id/stream",
+        method = "get",
+        operation_id = "replay_turn"
+    )]
     #[expect(clippy::too_many_arguments, reason = "the parameters of the route")]
     async fn replay(
         &self,
@@ -102,23 +125,35 @@ impl StreamRoutes {
         profile_header: Header<Option<String>>,
     ) -> Result<Stream, ApiError> {
         let profile = chosen(&services, &profile, &profile_header)?;
-        let key = TurnKey { session_id: session_id.0.into(), turn_id: turn_id.0.into() };
+        let key = TurnKey {
+            session_id: session_id.0.into(),
+            turn_id: turn_id.0.into(),
+        };
         let turn = services.store.find_turn(caller.owner(), key).await?;
         let turn = turn.ok_or_else(|| ApiError::no_turn(turn_id.0))?;
         let cursor = Cursor::first_of([last_event_id.0.as_deref(), after.0.as_deref()]);
-        let after = cursor.filter(|cursor| cursor.turn_id == turn.id).map(|cursor| cursor.position);
-        let opening =
-            Opening { profile, after: after.unwrap_or(Position::ZERO), is_resumed: after.is_some() };
+        let after = cursor
+            .filter(|cursor| cursor.turn_id == turn.id)
+            .map(|cursor| cursor.position);
+        let opening = Opening {
+            profile,
+            after: after.unwrap_or(Position::ZERO),
+            is_resumed: after.is_some(),
+        };
         Ok(Stream::Open(open(&services, &turn, opening).await?))
     }
 }
 
-fn chosen(
+pub(super) fn chosen(
     services: &Services,
     query: &Query<Option<String>>,
     header: &Header<Option<String>>,
 ) -> Result<Profile, ApiError> {
-    Profile::chosen(query.0.as_deref(), header.0.as_deref(), services.config.profile)
+    Profile::chosen(
+        query.0.as_deref(),
+        header.0.as_deref(),
+        services.config.profile,
+    )
 }
 
 /// The rest of what `cursor` names, else the oldest unfinished turn, else nothing.
@@ -130,9 +165,16 @@ pub(super) async fn resumed(
     profile: Profile,
 ) -> Result<MaybeStream, ApiError> {
     if let Some(Cursor { turn_id, position }) = cursor {
-        let key = TurnKey { session_id: session, turn_id };
+        let key = TurnKey {
+            session_id: session,
+            turn_id,
+        };
         if let Some(turn) = services.store.find_turn(owner, key).await? {
-            let opening = Opening { profile, after: position, is_resumed: true };
+            let opening = Opening {
+                profile,
+                after: position,
+                is_resumed: true,
+            };
             return Ok(MaybeStream::Open(open(services, &turn, opening).await?));
         }
     }
@@ -140,6 +182,10 @@ pub(super) async fn resumed(
     let Some(turn) = active.ok_or_else(|| ApiError::no_session(session.uuid()))? else {
         return Ok(MaybeStream::Nothing);
     };
-    let opening = Opening { profile, after: Position::ZERO, is_resumed: true };
+    let opening = Opening {
+        profile,
+        after: Position::ZERO,
+        is_resumed: true,
+    };
     Ok(MaybeStream::Open(open(services, &turn, opening).await?))
 }

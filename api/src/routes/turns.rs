@@ -37,7 +37,11 @@ fn page_size() -> u32 {
 #[OpenApi(prefix_path = "/api/chat", tag = "Tag::Turns")]
 impl TurnRoutes {
     /// Say something without reading the answer as it is made
-    #[oai(path = "/sessions/:session_id/turns", method = "post", operation_id = "start_turn")]
+    #[oai(
+        path = "/sessions/:session_id/turns",
+        method = "post",
+        operation_id = "start_turn"
+    )]
     async fn start(
         &self,
         services: Services,
@@ -56,26 +60,45 @@ impl TurnRoutes {
     /// A session's turns
     ///
     /// Newest first.
-    #[oai(path = "/sessions/:session_id/turns", method = "get", operation_id = "list_turns")]
+    #[oai(
+        path = "/sessions/:session_id/turns",
+        method = "get",
+        operation_id = "list_turns"
+    )]
     async fn list(
         &self,
         services: Services,
         caller: Caller,
         session_id: Path<Uuid>,
         /// At most this many
-        #[oai(default = "page_size", validator(minimum(value = "1"), maximum(value = "100")))]
+        #[oai(
+            default = "page_size",
+            validator(minimum(value = "1"), maximum(value = "100"))
+        )]
         limit: Query<u32>,
         /// After skipping this many
         #[oai(default)]
         offset: Query<u32>,
     ) -> Result<Json<TurnList>, ApiError> {
-        let page = Page { limit: limit.0, offset: offset.0 };
-        let listed = services.store.list_turns(caller.owner(), session_id.0.into(), page).await?;
-        listed.map(|listed| Json(listed.into())).ok_or_else(|| ApiError::no_session(session_id.0))
+        let page = Page {
+            limit: limit.0,
+            offset: offset.0,
+        };
+        let listed = services
+            .store
+            .list_turns(caller.owner(), session_id.0.into(), page)
+            .await?;
+        listed
+            .map(|listed| Json(listed.into()))
+            .ok_or_else(|| ApiError::no_session(session_id.0))
     }
 
     /// Where a turn stands
-    #[oai(path = "/sessions/:session_id/turns/:turn_id", method = "get", operation_id = "get_turn")]
+    #[oai(
+        path = "/sessions/:session_id/turns/:turn_id",
+        method = "get",
+        operation_id = "get_turn"
+    )]
     async fn read(
         &self,
         services: Services,
@@ -83,8 +106,12 @@ impl TurnRoutes {
         session_id: Path<Uuid>,
         turn_id: Path<Uuid>,
     ) -> Result<Json<TurnDto>, ApiError> {
-        let key = TurnKey { session_id: session_id.0.into(), turn_id: turn_id.0.into() };
+        let key = TurnKey {
+            session_id: session_id.0.into(),
+            turn_id: turn_id.0.into(),
+        };
         let turn = services.store.find_turn(caller.owner(), key).await?;
-        turn.map(|turn| Json(turn.into())).ok_or_else(|| ApiError::no_turn(turn_id.0))
+        turn.map(|turn| Json(turn.into()))
+            .ok_or_else(|| ApiError::no_turn(turn_id.0))
     }
 }

@@ -20,7 +20,11 @@ impl Frame {
     /// An empty frame of a stream of `turn`.
     pub(crate) fn new(turn: TurnId) -> Self {
         let cursor = format!("id: {}.", turn.uuid().simple()).into_boxed_str();
-        Self { bytes: BytesMut::new(), cursor, events: 0 }
+        Self {
+            bytes: BytesMut::new(),
+            cursor,
+            events: 0,
+        }
     }
 
     /// Adds an event.

@@ -24,7 +24,11 @@ pub(crate) struct Opening {
 }
 
 /// Opens the stream of `turn`.
-pub(crate) async fn open(state: &ApiState, turn: &Turn, opening: Opening) -> Result<EventStream, ApiError> {
+pub(crate) async fn open(
+    state: &ApiState,
+    turn: &Turn,
+    opening: Opening,
+) -> Result<EventStream, ApiError> {
     let source = state.reading.open(turn, opening.after).await?;
     let patience = Patience {
         heartbeat: state.config.heartbeat,

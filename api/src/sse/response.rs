@@ -114,7 +114,10 @@ impl<S: ShownSource> Telling<S> {
             Stage::Breaking => {
                 sleep(LAST_WORDS).await;
                 self.stage = Stage::Over;
-                Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the turn goes on elsewhere")))
+                Some(Err(io::Error::new(
+                    io::ErrorKind::ConnectionAborted,
+                    "the turn goes on elsewhere",
+                )))
             }
             Stage::Over => None,
         }
@@ -245,17 +248,27 @@ mod tests {
 
     fn fixture(connection_limit: Option<Duration>) -> Fixture {
         let (script, source) = mpsc::unbounded_channel();
-        let key = TurnKey { session_id: Uuid::nil().into(), turn_id: Uuid::nil().into() };
+        let key = TurnKey {
+            session_id: Uuid::nil().into(),
+            turn_id: Uuid::nil().into(),
+        };
         let breaking = CancellationToken::new();
         let body = body(
             Scripted(source),
             Translator::new(Profile::V5),
             Frame::new(key.turn_id),
             Farewell::new(key, false),
-            Patience { heartbeat: HEARTBEAT_EVERY, connection_limit },
+            Patience {
+                heartbeat: HEARTBEAT_EVERY,
+                connection_limit,
+            },
             breaking.clone(),
         );
-        Fixture { script, breaking, body: Box::pin(body) }
+        Fixture {
+            script,
+            breaking,
+            body: Box::pin(body),
+        }
     }
 
     impl Fixture {
@@ -286,7 +299,13 @@ mod tests {
         let padding = fixture.piece().await.unwrap().unwrap();
         assert!(padding.len() > 2048 && padding.starts_with(": ") && padding.ends_with(" \n\n"));
 
-        fixture.script.send(vec![entry(1, Event::StartStep), entry(2, Event::FinishStep)]).unwrap();
+        fixture
+            .script
+            .send(vec![
+                entry(1, Event::StartStep),
+                entry(2, Event::FinishStep),
+            ])
+            .unwrap();
         fixture.script.send(vec![entry(3, finish())]).unwrap();
         let nil = Uuid::nil().simple();
         assert_eq!(
@@ -297,7 +316,10 @@ mod tests {
             )
         );
         let last = fixture.piece().await.unwrap().unwrap();
-        assert!(last.starts_with(&format!("id: {nil}.1-3\n")) && last.ends_with("}\n\ndata: [DONE]\n\n"));
+        assert!(
+            last.starts_with(&format!("id: {nil}.1-3\n"))
+                && last.ends_with("}\n\ndata: [DONE]\n\n")
+        );
         assert_eq!(fixture.piece().await.unwrap(), None);
     }
 
@@ -306,13 +328,23 @@ mod tests {
         let mut fixture = fixture(None);
         fixture.piece().await.unwrap();
         sleep(HEARTBEAT_EVERY / 2).await;
-        fixture.script.send(vec![entry(1, Event::StartStep)]).unwrap();
-        assert!(fixture.piece().await.unwrap().unwrap().contains("start-step"));
+        fixture
+            .script
+            .send(vec![entry(1, Event::StartStep)])
+            .unwrap();
+        assert!(
+            fixture
+                .piece()
+                .await
+                .unwrap()
+                .unwrap()
+                .contains("start-step")
+        );
         let mut last = Instant::now();
         for _ in 0..2 {
             assert_eq!(fixture.piece().await.unwrap().unwrap(), ": heartbeat\n\n");
             // The timer counts from a moment earlier and in whole milliseconds.
-            assert!(last.elapsed() > HEARTBEAT_EVERY - Duration::from_millis(5), "{:?}", last.elapsed());
+            assert!(last.elapsed() + Duration::from_millis(5) > HEARTBEAT_EVERY);
             last = Instant::now();
         }
     }
@@ -347,7 +379,10 @@ mod tests {
     async fn a_busy_stream_breaks_too() {
         let mut fixture = fixture(None);
         fixture.piece().await.unwrap();
-        fixture.script.send(vec![entry(1, Event::StartStep)]).unwrap();
+        fixture
+            .script
+            .send(vec![entry(1, Event::StartStep)])
+            .unwrap();
         fixture.breaking.cancel();
         breaks(&mut fixture).await;
     }
@@ -368,7 +403,15 @@ mod tests {
         let id = Position::new(1, 1);
         let delta = "x".repeat(10_000);
         let mut history: Vec<_> = (1..=20)
-            .map(|nth| entry(nth * 10_000, Event::TextDelta { id, delta: delta.clone() }))
+            .map(|nth| {
+                entry(
+                    nth * 10_000,
+                    Event::TextDelta {
+                        id,
+                        delta: delta.clone(),
+                    },
+                )
+            })
             .collect();
         history.push(entry(200_001, finish()));
         fixture.script.send(history).unwrap();

@@ -35,7 +35,10 @@ pub(crate) struct Translator {
 
 impl Translator {
     pub(crate) const fn new(profile: Profile) -> Self {
-        Self { profile, is_step_reset: false }
+        Self {
+            profile,
+            is_step_reset: false,
+        }
     }
 
     /// Writes one thing.
@@ -48,7 +51,12 @@ impl Translator {
                 frame.event(None, event);
                 Told::Part
             }
-            Shown::Retry { closing, step, attempt, at } => {
+            Shown::Retry {
+                closing,
+                step,
+                attempt,
+                at,
+            } => {
                 self.retry(closing, *step, *attempt, *at, frame);
                 Told::Part
             }
@@ -68,22 +76,52 @@ impl Translator {
         match (self.profile, event) {
             (_, Event::Error { error }) => {
                 frame.event(None, &Wire::DataError { data: error });
-                frame.event(cursor, &Wire::Error { error_text: &error.message });
+                frame.event(
+                    cursor,
+                    &Wire::Error {
+                        error_text: &error.message,
+                    },
+                );
             }
             // A reader tells marks as retries, to those that they concern.
             (_, Event::Reset { .. }) => {}
             (Profile::V5, Event::Abort { .. }) => frame.event(cursor, &Wire::Abort {}),
             // Its answer follows as an event of its own, like that of every call.
-            (Profile::V5, Event::ToolInputError { tool_call_id, tool_name, input, .. }) => {
-                frame.event(cursor, &Wire::ToolInputAvailable { tool_call_id, tool_name, input });
+            (
+                Profile::V5,
+                Event::ToolInputError {
+                    tool_call_id,
+                    tool_name,
+                    input,
+                    ..
+                },
+            ) => {
+                frame.event(
+                    cursor,
+                    &Wire::ToolInputAvailable {
+                        tool_call_id,
+                        tool_name,
+                        input,
+                    },
+                );
             }
             (Profile::V6 | Profile::V7, Event::Finish { message_metadata }) => {
                 let finish_reason = finish_reason(message_metadata.finish_reason);
-                frame.event(cursor, &Wire::Finish { finish_reason, message_metadata });
+                frame.event(
+                    cursor,
+                    &Wire::Finish {
+                        finish_reason,
+                        message_metadata,
+                    },
+                );
             }
             (_, plain) => frame.event(cursor, plain),
         }
-        if matches!(event, Event::Finish { .. }) { Told::All } else { Told::Part }
+        if matches!(event, Event::Finish { .. }) {
+            Told::All
+        } else {
+            Told::Part
+        }
     }
 
     fn retry(
@@ -99,7 +137,12 @@ impl Translator {
                 for event in closing {
                     frame.event(None, event);
                 }
-                frame.event(Some(at), &Wire::StepRetry { data: StepRetry { step, attempt } });
+                frame.event(
+                    Some(at),
+                    &Wire::StepRetry {
+                        data: StepRetry { step, attempt },
+                    },
+                );
             }
             Profile::V7 => {
                 frame.event(Some(at), &Wire::ResetStep {});
@@ -158,7 +201,11 @@ mod tests {
     fn finish(reason: FinishReason) -> Event {
         let turn_id = Uuid::nil().into();
         Event::Finish {
-            message_metadata: FinishMetadata { usage: Usage::default(), finish_reason: reason, turn_id },
+            message_metadata: FinishMetadata {
+                usage: Usage::default(),
+                finish_reason: reason,
+                turn_id,
+            },
         }
     }
 
@@ -176,58 +223,103 @@ mod tests {
     #[test]
     fn most_events_are_the_same_in_every_profile() {
         let id = Position::new(1, 2);
-        let message_metadata =
-            StartMetadata { session_id: Uuid::nil().into(), turn_id: Uuid::nil().into() };
+        let message_metadata = StartMetadata {
+            session_id: Uuid::nil().into(),
+            turn_id: Uuid::nil().into(),
+        };
         let metadata = json!({"sessionId": Uuid::nil(), "turnId": Uuid::nil()});
         let call = || "c".to_owned();
         for (event, expected) in [
             (
-                Event::Start { message_id: Uuid::nil().into(), message_metadata },
+                Event::Start {
+                    message_id: Uuid::nil().into(),
+                    message_metadata,
+                },
                 json!({"type": "start", "messageId": Uuid::nil(), "messageMetadata": metadata}),
             ),
             (
-                Event::Files { data: FilesNote { attached: vec![], dropped: vec!["f".into()] } },
+                Event::Files {
+                    data: FilesNote {
+                        attached: vec![],
+                        dropped: vec!["f".into()],
+                    },
+                },
                 json!({"type": "data-files", "data": {"attached": [], "dropped": ["f"]}}),
             ),
             (Event::StartStep, json!({"type": "start-step"})),
-            (Event::TextStart { id }, json!({"type": "text-start", "id": "1-2"})),
             (
-                Event::TextDelta { id, delta: "é\n".into() },
+                Event::TextStart { id },
+                json!({"type": "text-start", "id": "1-2"}),
+            ),
+            (
+                Event::TextDelta {
+                    id,
+                    delta: "é\n".into(),
+                },
                 json!({"type": "text-delta", "id": "1-2", "delta": "é\n"}),
             ),
-            (Event::TextEnd { id }, json!({"type": "text-end", "id": "1-2"})),
-            (Event::ReasoningEnd { id }, json!({"type": "reasoning-end", "id": "1-2"})),
             (
-                Event::ToolInputStart { tool_call_id: call(), tool_name: "t".into() },
+                Event::TextEnd { id },
+                json!({"type": "text-end", "id": "1-2"}),
+            ),
+            (
+                Event::ReasoningEnd { id },
+                json!({"type": "reasoning-end", "id": "1-2"}),
+            ),
+            (
+                Event::ToolInputStart {
+                    tool_call_id: call(),
+                    tool_name: "t".into(),
+                },
                 json!({"type": "tool-input-start", "toolCallId": "c", "toolName": "t"}),
             ),
             (
-                Event::ToolInputDelta { tool_call_id: call(), input_text_delta: "{".into() },
+                Event::ToolInputDelta {
+                    tool_call_id: call(),
+                    input_text_delta: "{".into(),
+                },
                 json!({"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "{"}),
             ),
             (
-                Event::ToolInputAvailable { tool_call_id: call(), tool_name: "t".into(), input: json!({}) },
+                Event::ToolInputAvailable {
+                    tool_call_id: call(),
+                    tool_name: "t".into(),
+                    input: json!({}),
+                },
                 json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "t", "input": {}}),
             ),
             (
-                Event::ToolOutputAvailable { tool_call_id: call(), output: Value::Null },
+                Event::ToolOutputAvailable {
+                    tool_call_id: call(),
+                    output: Value::Null,
+                },
                 json!({"type": "tool-output-available", "toolCallId": "c", "output": null}),
             ),
             (
-                Event::ToolOutputError { tool_call_id: call(), error_text: "no".into() },
+                Event::ToolOutputError {
+                    tool_call_id: call(),
+                    error_text: "no".into(),
+                },
                 json!({"type": "tool-output-error", "toolCallId": "c", "errorText": "no"}),
             ),
             (Event::FinishStep, json!({"type": "finish-step"})),
         ] {
             for profile in ALL {
-                assert_eq!(told(profile, &[entry(event.clone())]), [at(expected.clone())]);
+                assert_eq!(
+                    told(profile, &[entry(event.clone())]),
+                    [at(expected.clone())]
+                );
             }
         }
     }
 
     #[test]
     fn the_newer_profiles_know_more_fields_and_types() {
-        let abort = || entry(Event::Abort { reason: "cancelled".into() });
+        let abort = || {
+            entry(Event::Abort {
+                reason: "cancelled".into(),
+            })
+        };
         let bad_input = || {
             entry(Event::ToolInputError {
                 tool_call_id: "c".into(),
@@ -238,14 +330,22 @@ mod tests {
         };
         let input = json!({"type": "tool-input-available", "toolCallId": "c", "toolName": "t", "input": "{"});
         let stop = finish(FinishReason::Stop);
-        assert_eq!(told(Profile::V5, &[abort()]), [at(json!({"type": "abort"}))]);
+        assert_eq!(
+            told(Profile::V5, &[abort()]),
+            [at(json!({"type": "abort"}))]
+        );
         assert_eq!(told(Profile::V5, &[bad_input()]), [at(input)]);
         assert_eq!(
             told(Profile::V5, &[entry(stop.clone())]),
-            [at(json!({"type": "finish", "messageMetadata": metadata("stop")}))]
+            [at(
+                json!({"type": "finish", "messageMetadata": metadata("stop")})
+            )]
         );
         for profile in [Profile::V6, Profile::V7] {
-            assert_eq!(told(profile, &[abort()]), [at(json!({"type": "abort", "reason": "cancelled"}))]);
+            assert_eq!(
+                told(profile, &[abort()]),
+                [at(json!({"type": "abort", "reason": "cancelled"}))]
+            );
             let input = json!({"type": "tool-input-error", "toolCallId": "c", "toolName": "t", "input": "{",
                 "errorText": "no JSON"});
             assert_eq!(told(profile, &[bad_input()]), [at(input)]);
@@ -256,7 +356,9 @@ mod tests {
             ] {
                 assert_eq!(
                     told(profile, &[entry(finish(reason))]),
-                    [at(json!({"type": "finish", "finishReason": theirs, "messageMetadata": metadata(ours)}))]
+                    [at(
+                        json!({"type": "finish", "finishReason": theirs, "messageMetadata": metadata(ours)})
+                    )]
                 );
             }
         }
@@ -266,7 +368,10 @@ mod tests {
     fn an_error_is_told_to_programs_and_then_to_people_with_one_cursor() {
         let mut error = TurnError::retryable(ErrorCode::LlmRateLimited, "Too busy.");
         for (wait, data) in [
-            (None, json!({"code": "llm_rate_limited", "message": "Too busy.", "retryable": true})),
+            (
+                None,
+                json!({"code": "llm_rate_limited", "message": "Too busy.", "retryable": true}),
+            ),
             (
                 Some(7),
                 json!({"code": "llm_rate_limited", "message": "Too busy.", "retryable": true,
@@ -275,7 +380,12 @@ mod tests {
         ] {
             error.retry_after_seconds = wait;
             for profile in ALL {
-                let told = told(profile, &[entry(Event::Error { error: error.clone() })]);
+                let told = told(
+                    profile,
+                    &[entry(Event::Error {
+                        error: error.clone(),
+                    })],
+                );
                 let expected = [
                     bare(json!({"type": "data-error", "data": data})),
                     at(json!({"type": "error", "errorText": "Too busy."})),
@@ -288,9 +398,13 @@ mod tests {
     #[test]
     fn passing_closing_and_repeated_events_have_no_cursor() {
         let again = Arc::new(Entry::new(Position::new(1, 1), Event::StartStep));
-        let shown =
-            [Shown::Passing(Event::status("queued")), Shown::Closing(Event::FinishStep), Shown::Again(again)];
-        let status = json!({"type": "data-status", "data": {"message": "queued"}, "transient": true});
+        let shown = [
+            Shown::Passing(Event::status("queued")),
+            Shown::Closing(Event::FinishStep),
+            Shown::Again(again),
+        ];
+        let status =
+            json!({"type": "data-status", "data": {"message": "queued"}, "transient": true});
         for profile in ALL {
             assert_eq!(
                 told(profile, &shown),
@@ -312,9 +426,17 @@ mod tests {
             attempt: 3,
             at: Position::new(3, 1),
         };
-        let shown = [retry, entry(Event::StartStep), entry(Event::FinishStep), entry(Event::StartStep)];
+        let shown = [
+            retry,
+            entry(Event::StartStep),
+            entry(Event::FinishStep),
+            entry(Event::StartStep),
+        ];
         let mark = |value| (Some("3-1".to_owned()), value);
-        let (start, end) = (json!({"type": "start-step"}), json!({"type": "finish-step"}));
+        let (start, end) = (
+            json!({"type": "start-step"}),
+            json!({"type": "finish-step"}),
+        );
         for profile in [Profile::V5, Profile::V6] {
             assert_eq!(
                 told(profile, &shown),
@@ -338,8 +460,14 @@ mod tests {
     fn finish_and_broken_end_the_telling() {
         let mut frame = Frame::new(Uuid::nil().into());
         let mut translator = Translator::new(Profile::V5);
-        assert_eq!(translator.write(&entry(Event::FinishStep), &mut frame), Told::Part);
-        assert_eq!(translator.write(&entry(finish(FinishReason::Stop)), &mut frame), Told::All);
+        assert_eq!(
+            translator.write(&entry(Event::FinishStep), &mut frame),
+            Told::Part
+        );
+        assert_eq!(
+            translator.write(&entry(finish(FinishReason::Stop)), &mut frame),
+            Told::All
+        );
         let closing = Shown::Closing(finish(FinishReason::Interrupted));
         assert_eq!(translator.write(&closing, &mut frame), Told::All);
         assert_eq!(translator.write(&Shown::Broken, &mut frame), Told::Broken);

@@ -10,7 +10,11 @@ use serde_json::Value;
 
 /// An event that is not sent as it is stored.
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
 pub(crate) enum Wire<'a> {
     ToolInputAvailable {
         tool_call_id: &'a str,
@@ -18,7 +22,9 @@ pub(crate) enum Wire<'a> {
         input: &'a Value,
     },
     #[serde(rename = "data-error")]
-    DataError { data: &'a TurnError },
+    DataError {
+        data: &'a TurnError,
+    },
     Error {
         error_text: &'a str,
     },
@@ -28,7 +34,9 @@ pub(crate) enum Wire<'a> {
         message_metadata: &'a FinishMetadata,
     },
     #[serde(rename = "data-step-retry")]
-    StepRetry { data: StepRetry },
+    StepRetry {
+        data: StepRetry,
+    },
     ResetStep {},
 }
 

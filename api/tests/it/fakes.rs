@@ -12,17 +12,16 @@ use copilot_core::{
         cancel::{CancelBus, CancelNotices},
         queue::{Deliveries, TurnQueue},
         store::{
-            Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Fence, Files, Groundwork,
-            HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded, ReplyCommit, ResultCommit,
-            SessionStore, TurnIntake, TurnRecords, TurnState, TurnUpkeep, TurnWork,
+            Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Fence, Files,
+            Groundwork, HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded,
+            ReplyCommit, ResultCommit, SessionStore, TurnIntake, TurnRecords, TurnState,
+            TurnUpkeep, TurnWork,
         },
         stream::{Append, Appended, Begun, Live, LiveFeed, LiveStatus, TurnStreams},
     },
     position::{Attempt, Position},
     service::{closing::Closer, watch::Watch},
-    session::{
-        MessagePage, NewSession, Owner, Session, SessionSnapshot, SessionStatus,
-    },
+    session::{MessagePage, NewSession, Owner, Session, SessionSnapshot, SessionStatus},
     turn::{NewTurn, Turn, TurnKey, TurnRequest, TurnStatus, Usage},
 };
 use std::{
@@ -37,42 +36,50 @@ use uuid::Uuid;
 
 /// What the store knows and what it was asked.
 #[derive(Default)]
-pub struct FakeStore {
+pub(crate) struct FakeStore {
     /// Answers of `accept`, one by one; then every turn begins.
-    pub acceptances: Mutex<Vec<Acceptance>>,
+    pub(crate) acceptances: Mutex<Vec<Acceptance>>,
     /// What `accept` was given.
-    pub accepted: Mutex<Vec<NewTurn>>,
+    pub(crate) accepted: Mutex<Vec<NewTurn>>,
     /// Turns with their parts.
-    pub turns: Mutex<Vec<Recorded>>,
+    pub(crate) turns: Mutex<Vec<Recorded>>,
     /// Sessions that were made.
-    pub sessions: Mutex<Vec<Session>>,
+    pub(crate) sessions: Mutex<Vec<Session>>,
     /// Calls of `probe`.
-    pub probes: AtomicUsize,
+    pub(crate) probes: AtomicUsize,
     /// Whether the database is away.
-    pub away: std::sync::atomic::AtomicBool,
+    pub(crate) away: std::sync::atomic::AtomicBool,
 }
 
 impl FakeStore {
     fn up(&self) -> Result<(), PortError> {
         if self.away.load(Ordering::Relaxed) {
-            Err(PortError::unavailable("read the secret table", "connection to 10.0.0.1 refused"))
+            Err(PortError::unavailable(
+                "read the secret table",
+                "connection to 10.0.0.1 refused",
+            ))
         } else {
             Ok(())
         }
     }
 
     fn recorded_turn(&self, turn: TurnId) -> Option<Recorded> {
-        self.turns.lock().unwrap().iter().find(|known| known.turn.id == turn).cloned()
+        self.turns
+            .lock()
+            .unwrap()
+            .iter()
+            .find(|known| known.turn.id == turn)
+            .cloned()
     }
 }
 
 /// A session's id that everything here belongs to.
-pub fn session_id() -> SessionId {
+pub(crate) fn session_id() -> SessionId {
     Uuid::from_u128(1).into()
 }
 
 /// A turn's id.
-pub fn turn_id(n: u128) -> TurnId {
+pub(crate) fn turn_id(n: u128) -> TurnId {
     Uuid::from_u128(n).into()
 }
 
@@ -81,7 +88,7 @@ fn epoch() -> Timestamp {
 }
 
 /// A turn of [`session_id`].
-pub fn turn(n: u128, status: TurnStatus) -> Turn {
+pub(crate) fn turn(n: u128, status: TurnStatus) -> Turn {
     Turn {
         id: turn_id(n),
         session_id: session_id(),
@@ -107,7 +114,7 @@ pub fn turn(n: u128, status: TurnStatus) -> Turn {
 }
 
 /// A turn with these events behind its opening.
-pub fn recorded(n: u128, status: TurnStatus, events: Vec<Event>) -> Recorded {
+pub(crate) fn recorded(n: u128, status: TurnStatus, events: Vec<Event>) -> Recorded {
     let turn = turn(n, status);
     let mut parts = turn.opening();
     let mut unit = 0;
@@ -142,17 +149,32 @@ impl SessionStore for FakeStore {
     async fn list_sessions(&self, _: &UserId, page: Page) -> Result<Listed<Session>, PortError> {
         self.up()?;
         let sessions = self.sessions.lock().unwrap();
-        let items = sessions.iter().skip(page.offset as usize).take(page.limit as usize).cloned().collect();
-        Ok(Listed { items, total: sessions.len() as u64 })
+        let items = sessions
+            .iter()
+            .skip(page.offset as usize)
+            .take(page.limit as usize)
+            .cloned()
+            .collect();
+        Ok(Listed {
+            items,
+            total: sessions.len() as u64,
+        })
     }
 
     async fn find_session(&self, _: &Owner, _: SessionId) -> Result<Option<Session>, PortError> {
         unreachable!()
     }
 
-    async fn find_client_session(&self, _: &UserId, id: &str) -> Result<Option<Session>, PortError> {
+    async fn find_client_session(
+        &self,
+        _: &UserId,
+        id: &str,
+    ) -> Result<Option<Session>, PortError> {
         let sessions = self.sessions.lock().unwrap();
-        Ok(sessions.iter().find(|session| session.client_id.as_deref() == Some(id)).cloned())
+        Ok(sessions
+            .iter()
+            .find(|session| session.client_id.as_deref() == Some(id))
+            .cloned())
     }
 
     async fn snapshot(
@@ -165,11 +187,21 @@ impl SessionStore for FakeStore {
         Ok(None)
     }
 
-    async fn rename_session(&self, _: &Owner, id: SessionId, _: &str) -> Result<Option<()>, PortError> {
+    async fn rename_session(
+        &self,
+        _: &Owner,
+        id: SessionId,
+        _: &str,
+    ) -> Result<Option<()>, PortError> {
         Ok((id == session_id()).then_some(()))
     }
 
-    async fn delete_session(&self, _: &Owner, id: SessionId, _: Files) -> Result<Option<Vec<Turn>>, PortError> {
+    async fn delete_session(
+        &self,
+        _: &Owner,
+        id: SessionId,
+        _: Files,
+    ) -> Result<Option<Vec<Turn>>, PortError> {
         Ok((id == session_id()).then(Vec::new))
     }
 
@@ -188,9 +220,18 @@ impl TurnIntake for FakeStore {
         if let Some(acceptance) = self.acceptances.lock().unwrap().pop() {
             return Ok(acceptance);
         }
-        let turn = Turn { id, ..turn(0, TurnStatus::Queued) };
-        self.turns.lock().unwrap().push(Recorded { parts: turn.opening(), turn: turn.clone() });
-        Ok(Acceptance::Begun { turn, interrupted: Vec::new() })
+        let turn = Turn {
+            id,
+            ..turn(0, TurnStatus::Queued)
+        };
+        self.turns.lock().unwrap().push(Recorded {
+            parts: turn.opening(),
+            turn: turn.clone(),
+        });
+        Ok(Acceptance::Begun {
+            turn,
+            interrupted: Vec::new(),
+        })
     }
 
     async fn request_cancel(
@@ -214,19 +255,43 @@ impl TurnIntake for FakeStore {
 #[async_trait]
 impl TurnRecords for FakeStore {
     async fn find_turn(&self, _: &Owner, key: TurnKey) -> Result<Option<Turn>, PortError> {
-        Ok(self.recorded_turn(key.turn_id).map(|known| known.turn).filter(|turn| turn.key() == key))
+        Ok(self
+            .recorded_turn(key.turn_id)
+            .map(|known| known.turn)
+            .filter(|turn| turn.key() == key))
     }
 
-    async fn list_turns(&self, _: &Owner, id: SessionId, _: Page) -> Result<Option<Listed<Turn>>, PortError> {
-        let items: Vec<Turn> = self.turns.lock().unwrap().iter().map(|known| known.turn.clone()).collect();
+    async fn list_turns(
+        &self,
+        _: &Owner,
+        id: SessionId,
+        _: Page,
+    ) -> Result<Option<Listed<Turn>>, PortError> {
+        let items: Vec<Turn> = self
+            .turns
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|known| known.turn.clone())
+            .collect();
         let total = items.len() as u64;
         Ok((id == session_id()).then_some(Listed { items, total }))
     }
 
-    async fn active_turn(&self, _: &Owner, id: SessionId) -> Result<Option<Option<Turn>>, PortError> {
+    async fn active_turn(
+        &self,
+        _: &Owner,
+        id: SessionId,
+    ) -> Result<Option<Option<Turn>>, PortError> {
         let turns = self.turns.lock().unwrap();
         let active = turns.iter().find(|known| !known.turn.status.is_terminal());
-        Ok((id == session_id()).then(|| active.map(|known| known.turn.clone())))
+        let is_known = self
+            .sessions
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|session| session.id == id);
+        Ok((is_known || id == session_id()).then(|| active.map(|known| known.turn.clone())))
     }
 
     async fn recorded(&self, key: TurnKey) -> Result<Option<Recorded>, PortError> {
@@ -245,7 +310,11 @@ impl TurnWork for FakeStore {
         unreachable!()
     }
 
-    async fn heartbeat(&self, _: ExecutorId, _: Lease) -> Result<Option<Vec<OwnedTurn>>, PortError> {
+    async fn heartbeat(
+        &self,
+        _: ExecutorId,
+        _: Lease,
+    ) -> Result<Option<Vec<OwnedTurn>>, PortError> {
         unreachable!()
     }
 
@@ -253,7 +322,12 @@ impl TurnWork for FakeStore {
         unreachable!()
     }
 
-    async fn claim(&self, _: ExecutorId, _: TurnId, _: ClaimRules) -> Result<Option<Turn>, PortError> {
+    async fn claim(
+        &self,
+        _: ExecutorId,
+        _: TurnId,
+        _: ClaimRules,
+    ) -> Result<Option<Turn>, PortError> {
         unreachable!()
     }
 
@@ -394,9 +468,13 @@ impl CancelBus for Silence {
 }
 
 /// A server's state over a played store.
-pub fn state(store: &Arc<FakeStore>, config: ApiConfig) -> Arc<ApiState> {
+pub(crate) fn state(store: &Arc<FakeStore>, config: ApiConfig) -> Arc<ApiState> {
     let (ids, streams) = (Arc::new(SystemIds), Arc::new(Silence));
-    let closer = Closer::new(Arc::<FakeStore>::clone(store), Arc::<Silence>::clone(&streams), Arc::<SystemIds>::clone(&ids));
+    let closer = Closer::new(
+        Arc::<FakeStore>::clone(store),
+        Arc::<Silence>::clone(&streams),
+        Arc::<SystemIds>::clone(&ids),
+    );
     ApiState::new(ApiParts {
         store: Arc::<FakeStore>::clone(store),
         watch: Watch::new(Arc::<FakeStore>::clone(store), closer),

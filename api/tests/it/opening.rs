@@ -12,16 +12,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// A server on a port of its own.
-pub struct Server {
-    pub store: Arc<FakeStore>,
-    pub address: SocketAddr,
-    pub soft_stop: CancellationToken,
-    pub hard_stop: CancellationToken,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) soft_stop: CancellationToken,
+    pub(crate) hard_stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    pub async fn start(config: ApiConfig) -> Self {
+    pub(crate) async fn start(config: ApiConfig) -> Self {
         let store = Arc::new(FakeStore::default());
         let state = fakes::state(&store, config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -29,27 +28,40 @@ impl Server {
         let (soft_stop, hard_stop) = (CancellationToken::new(), CancellationToken::new());
         #[expect(clippy::disallowed_methods, reason = "the test holds the handle")]
         let task = tokio::spawn(serve(listener, state, soft_stop.clone(), hard_stop.clone()));
-        Self { store, address, soft_stop, hard_stop, task: Some(task) }
+        Self {
+            address,
+            soft_stop,
+            hard_stop,
+            task: Some(task),
+        }
     }
 
     /// Waits for its end.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         let task = self.task.take().unwrap();
-        timeout(DEADLINE, task).await.expect("the server ends").unwrap();
+        timeout(DEADLINE, task)
+            .await
+            .expect("the server ends")
+            .unwrap();
     }
 
-    pub async fn connect(&self) -> Connection {
-        Connection { socket: TcpStream::connect(self.address).await.unwrap(), read: String::new() }
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection {
+            socket: TcpStream::connect(self.address).await.unwrap(),
+            read: String::new(),
+        }
     }
 
-    pub async fn get(&self, path: &str) -> Connection {
+    pub(crate) async fn get(&self, path: &str) -> Connection {
         let mut connection = self.connect().await;
-        connection.write(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+        connection
+            .write(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+            .await;
         connection
     }
 
     /// Opens a stream of a new turn that nobody answers.
-    pub async fn open_stream(&self) -> Connection {
+    pub(crate) async fn open_stream(&self) -> Connection {
         let mut connection = self.connect().await;
         let body = r#"{"message":"hi"}"#;
         let head = format!(
@@ -67,30 +79,34 @@ impl Server {
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A raw connection and all that it said.
-pub struct Connection {
+pub(crate) struct Connection {
     socket: TcpStream,
-    pub read: String,
+    pub(crate) read: String,
 }
 
 impl Connection {
-    pub async fn write(&mut self, text: &str) {
+    pub(crate) async fn write(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).await.unwrap();
     }
 
-    pub async fn until(&mut self, text: &str) {
+    pub(crate) async fn until(&mut self, text: &str) {
         while !self.read.contains(text) {
             assert!(self.more().await, "closed before {text:?}: {}", self.read);
         }
     }
 
-    pub async fn to_end(&mut self) {
+    pub(crate) async fn read_to_end(&mut self) {
         while self.more().await {}
     }
 
     async fn more(&mut self) -> bool {
         let mut buffer = [0; 4096];
-        let read = timeout(DEADLINE, self.socket.read(&mut buffer)).await.expect("something to read").unwrap_or(0);
-        self.read.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+        let read = timeout(DEADLINE, self.socket.read(&mut buffer))
+            .await
+            .expect("something to read")
+            .unwrap_or(0);
+        self.read
+            .push_str(std::str::from_utf8(&buffer[..read]).unwrap());
         read > 0
     }
 }
@@ -106,7 +122,10 @@ async fn the_first_bytes_leave_at_once_and_the_opening_with_them() {
 
 #[tokio::test]
 async fn a_413_is_read_by_a_client_that_still_sends() {
-    let config = ApiConfig { max_body_bytes: 1000, ..ApiConfig::default() };
+    let config = ApiConfig {
+        max_body_bytes: 1000,
+        ..ApiConfig::default()
+    };
     let server = Server::start(config).await;
     for length in ["content-length: 50000000", "transfer-encoding: chunked"] {
         let mut client = server.connect().await;

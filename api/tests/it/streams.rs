@@ -27,12 +27,19 @@ fn api_with_ended_turn() -> Api {
     let events = vec![
         Event::StartStep,
         Event::TextStart { id },
-        Event::TextDelta { id, delta: "Hello".into() },
+        Event::TextDelta {
+            id,
+            delta: "Hello".into(),
+        },
         Event::TextEnd { id },
         Event::FinishStep,
         finish(),
     ];
-    api.store.turns.lock().unwrap().push(recorded(7, TurnStatus::Completed, events));
+    api.store
+        .turns
+        .lock()
+        .unwrap()
+        .push(recorded(7, TurnStatus::Completed, events));
     api
 }
 
@@ -40,15 +47,31 @@ fn kinds(stream: &str) -> Vec<&str> {
     stream
         .split("data: ")
         .skip(1)
-        .map(|event| event.strip_prefix("{\"type\":\"").map_or(event.trim_end(), |rest| rest.split('"').next().unwrap()))
+        .map(|event| {
+            event
+                .strip_prefix("{\"type\":\"")
+                .map_or(event.trim_end(), |rest| rest.split('"').next().unwrap())
+        })
         .collect()
 }
 
-const WHOLE: [&str; 8] =
-    ["start", "start-step", "text-start", "text-delta", "text-end", "finish-step", "finish", "[DONE]"];
+const WHOLE: [&str; 8] = [
+    "start",
+    "start-step",
+    "text-start",
+    "text-delta",
+    "text-end",
+    "finish-step",
+    "finish",
+    "[DONE]",
+];
 
 fn replay() -> String {
-    format!("/api/chat/sessions/{}/turns/{}/stream", session_id(), turn_id(7))
+    format!(
+        "/api/chat/sessions/{}/turns/{}/stream",
+        session_id(),
+        turn_id(7)
+    )
 }
 
 fn resume() -> String {
@@ -75,7 +98,10 @@ async fn an_ended_turn_is_told_whole_with_the_headers_of_a_stream() {
     let stream = text(answer).await;
     assert!(stream.starts_with(": ") && stream.find("\n\n").unwrap() > 2000);
     assert_eq!(kinds(&stream), WHOLE);
-    assert!(stream.contains(&format!("id: {}\ndata: {{\"type\":\"text-delta\"", cursor("1-7"))));
+    assert!(stream.contains(&format!(
+        "id: {}\ndata: {{\"type\":\"text-delta\"",
+        cursor("1-7")
+    )));
 }
 
 #[tokio::test]
@@ -92,10 +118,17 @@ async fn a_cursor_is_served_by_the_rest_and_a_strange_one_by_all() {
             let request = request(Method::GET, &path).header("last-event-id", cursor(position));
             let stream = text(api.send(request).await).await;
             assert_eq!(kinds(&stream), expected, "{position} {path}");
-            assert!(stream.contains(&format!("\"delta\":\"{delta}\"")) || delta.is_empty(), "{position}");
+            assert!(
+                stream.contains(&format!("\"delta\":\"{delta}\"")) || delta.is_empty(),
+                "{position}"
+            );
         }
     }
-    let by_query = text(api.get(&format!("{}?after={}", resume(), cursor("1-8"))).await).await;
+    let by_query = text(
+        api.get(&format!("{}?after={}", resume(), cursor("1-8")))
+            .await,
+    )
+    .await;
     assert_eq!(kinds(&by_query), &WHOLE[5..]);
     let rubbish = request(Method::GET, &replay()).header("last-event-id", "rubbish");
     assert_eq!(kinds(&text(api.send(rubbish).await).await), WHOLE);
@@ -119,6 +152,9 @@ async fn a_profile_is_chosen_by_query_or_header() {
     let by_query = text(api.get(&format!("{}?profile=v6", replay())).await).await;
     let by_header = request(Method::GET, &replay()).header("x-stream-profile", "v7");
     for stream in [by_query, text(api.send(by_header).await).await] {
-        assert!(stream.contains(r#"{"type":"finish","finishReason":"stop","messageMetadata""#), "{stream}");
+        assert!(
+            stream.contains(r#"{"type":"finish","finishReason":"stop","messageMetadata""#),
+            "{stream}"
+        );
     }
 }

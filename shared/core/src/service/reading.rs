@@ -308,6 +308,10 @@ impl TurnReader {
                 self.outline.shown = cursor;
             }
             self.at = cursor;
+            // A cursor of the very end: nothing is left to show.
+            if self.outline.finished {
+                self.next = Next::End;
+            }
         }
         self.take_with(&living(entries), entries, shown)
     }

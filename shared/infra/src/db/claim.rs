@@ -5,7 +5,7 @@ use super::{
     entity::turns,
     failure::Failure,
     names::millis,
-    rows::{KeyRow, touch_session},
+    rows::touch_session,
     sql::{FIRST_IN_SESSION, LOST_ATTEMPTS, SESSION_STANDS, TURN, good_lease, held},
     store::{Link, SqlStore},
 };
@@ -14,8 +14,9 @@ use copilot_core::{
     port::store::ClaimRules,
     turn::{Turn, TurnKey},
 };
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, FromQueryResult};
 use std::time::Duration;
+use uuid::Uuid;
 
 type Transaction = Link<DatabaseTransaction>;
 
@@ -69,7 +70,7 @@ impl SqlStore {
         let tx = self.begin().await?;
         let mut claimed = Vec::new();
         for candidate in candidates(&tx, search).await? {
-            let key = TurnKey::from(candidate);
+            let key = candidate.key();
             found(key);
             if let Some(row) = claim(&tx, executor, key.turn_id, search.rules).await? {
                 touch_session(&tx, row.session_id).await?;
@@ -132,26 +133,60 @@ fn abandoned(dialect: Dialect, max_attempts: &str) -> String {
     )
 }
 
-/// Turns that may be claimed, oldest first. On Postgres their sessions are locked, and those
-/// that somebody else has locked are passed over: they are being worked on.
-async fn candidates(tx: &Transaction, search: Search) -> Result<Vec<KeyRow>, Failure> {
-    let sql = format!(
-        "SELECT t.id, t.session_id FROM turns t JOIN sessions s ON s.id = t.session_id \
-         WHERE t.finished_at IS NULL AND s.deleted_at IS NULL \
-         AND ((t.created_at <= {now} - $1 AND {waiting}) OR {abandoned}) \
-         ORDER BY t.created_at, t.id LIMIT $4 {lock}",
+/// A turn that may be claimed.
+#[derive(FromQueryResult)]
+struct Candidate {
+    id: Uuid,
+    session_id: Uuid,
+    created_at: i64,
+}
+
+impl Candidate {
+    fn key(&self) -> TurnKey {
+        TurnKey {
+            session_id: self.session_id.into(),
+            turn_id: self.id.into(),
+        }
+    }
+}
+
+/// Turns that may be claimed, oldest first. Each kind is read in the order of its index and
+/// no further than needed, however long the backlog is.
+async fn candidates(tx: &Transaction, search: Search) -> Result<Vec<Candidate>, Failure> {
+    let free = i64::from(search.free);
+    let waiting = format!(
+        "t.status = 'queued' AND t.created_at <= {now} - $1 AND {waiting}",
         now = tx.dialect.now(),
         waiting = waiting("$2"),
-        abandoned = abandoned(tx.dialect, "$3"),
-        lock = tx.dialect.lock_free_rows("s"),
     );
     let values = [
         millis(search.hint_grace).into(),
         i64::from(search.rules.max_running).into(),
-        i64::from(search.rules.max_attempts).into(),
-        i64::from(search.free).into(),
+        free.into(),
     ];
-    Ok(tx.all(sql, values).await?)
+    let mut found = tx
+        .all::<Candidate>(select(tx, &waiting, "$3"), values)
+        .await?;
+    let abandoned = format!("t.status = 'running' AND {}", abandoned(tx.dialect, "$1"));
+    let values = [i64::from(search.rules.max_attempts).into(), free.into()];
+    found.extend(
+        tx.all::<Candidate>(select(tx, &abandoned, "$2"), values)
+            .await?,
+    );
+    found.sort_by_key(|candidate| (candidate.created_at, candidate.id));
+    found.truncate(usize::try_from(search.free).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// On Postgres the sessions are locked, and those that somebody else has locked are passed
+/// over: they are being worked on.
+fn select(tx: &Transaction, condition: &str, limit: &str) -> String {
+    format!(
+        "SELECT t.id, t.session_id, t.created_at FROM turns t JOIN sessions s ON s.id = t.session_id \
+         WHERE t.finished_at IS NULL AND s.deleted_at IS NULL AND {condition} \
+         ORDER BY t.created_at, t.id LIMIT {limit} {lock}",
+        lock = tx.dialect.lock_free_rows("s"),
+    )
 }
 
 /// The unique index on turns at work spoke: somebody else works in this session.

@@ -7,7 +7,8 @@ use super::{
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DbErr,
     sqlx::{
-        self,
+        self, Connection,
+        postgres::{PgConnectOptions, PgConnection},
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -50,8 +51,11 @@ pub enum ConnectError {
     /// The lock file beside the database cannot be made or locked.
     #[error("cannot lock {}", .0.display())]
     Lock(PathBuf, #[source] io::Error),
-    /// The database does not answer, or refuses.
-    #[error("cannot open the database")]
+    /// The server does not answer, or refuses.
+    #[error("cannot reach the database: {0}")]
+    Reach(#[source] sqlx::Error),
+    /// The database cannot be opened or used.
+    #[error("cannot open the database: {0}")]
     Open(#[from] DbErr),
 }
 
@@ -120,6 +124,12 @@ impl Database {
     }
 
     async fn postgres(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
+        // A pool would try until its time is up and then tell only that.
+        let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::Url)?;
+        let knock = PgConnection::connect_with(&options)
+            .await
+            .map_err(ConnectError::Reach)?;
+        knock.close().await.map_err(ConnectError::Reach)?;
         let pool =
             sea_orm::Database::connect(postgres_options(url, max_connections.max(2) - 1)).await?;
         let mut options = postgres_options(url, 1);

@@ -102,7 +102,8 @@ impl SqlStore {
         let link = self.write();
         let sql = format!(
             "INSERT INTO sessions (id, client_id, user_id, turn_count, created_at, updated_at, keep_files) \
-             VALUES ($1, $2, $3, 0, {now}, {now}, $4) ON CONFLICT DO NOTHING \
+             SELECT $1, $2, $3, 0, clock.now, clock.now, $4 FROM (SELECT {now} AS now) AS clock \
+             WHERE true ON CONFLICT DO NOTHING \
              RETURNING id, client_id, user_id, title, created_at, updated_at, CAST(0 AS bigint) AS activity",
             now = link.dialect.now(),
         );
@@ -225,7 +226,7 @@ impl SqlStore {
             return Ok(None);
         }
         let sql = format!(
-            "UPDATE turns SET status = 'cancelled', attempt = attempt + 0, owner = NULL, \
+            "UPDATE turns SET status = 'cancelled', attempt = attempt + 1, owner = NULL, \
              finish_reason = $2, finished_at = {now}, \
              cancel_requested_at = COALESCE(cancel_requested_at, {now}) \
              WHERE session_id = $1 AND finished_at IS NULL RETURNING {TURN}"

@@ -132,25 +132,20 @@ impl SqlStore {
     async fn raise_attempt(&self, turn: TurnId, when: RaiseIf) -> Result<Option<Raised>, Failure> {
         let tx = self.begin().await?;
         let held = held(tx.dialect);
-        // What it lost is kept with it: if nobody ends it after this, the look finds it again.
-        let (lost_attempts, condition, bound): (&str, String, Value) = match when {
+        let (condition, bound): (String, Value) = match when {
             RaiseIf::CancelledAndUnheld => (
-                "t.lost_attempts",
                 format!("t.cancel_requested_at IS NOT NULL AND NOT {held} AND $2 = 0"),
                 0_i64.into(),
             ),
             RaiseIf::Cancelled => (
-                "t.lost_attempts",
                 "t.cancel_requested_at IS NOT NULL AND $2 = 0".to_owned(),
                 0_i64.into(),
             ),
             RaiseIf::AttemptsExhausted { max_attempts } => (
-                LOST_ATTEMPTS,
                 format!("t.status = 'running' AND {}", exhausted(&held, "$2")),
                 i64::from(max_attempts).into(),
             ),
             RaiseIf::Overdue { grace } => (
-                "t.lost_attempts",
                 format!(
                     "t.status = 'running' AND t.deadline_at <= {now} - $2",
                     now = tx.dialect.now()
@@ -158,8 +153,11 @@ impl SqlStore {
                 millis(grace).into(),
             ),
         };
+        // What a dead owner lost is kept with the turn: if nobody ends it after this, it is
+        // found again as used up as it was.
         let sql = format!(
-            "UPDATE turns AS t SET attempt = t.attempt + 1, owner = NULL, lost_attempts = {lost_attempts} \
+            "UPDATE turns AS t SET attempt = t.attempt + 1, owner = NULL, \
+             lost_attempts = CASE WHEN {held} THEN t.lost_attempts ELSE {LOST_ATTEMPTS} END \
              WHERE t.id = $1 AND t.finished_at IS NULL AND {SESSION_STANDS} AND {condition} RETURNING {TURN}"
         );
         let Some(row) = tx

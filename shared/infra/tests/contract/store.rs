@@ -78,6 +78,7 @@ store_suite! {
         the_deadline_counts_from_the_first_claim
         a_claim_brings_the_cancel_mark
         the_look_finds_the_oldest_first_and_tells_before_it_claims
+        the_look_tells_also_of_a_turn_that_it_then_cannot_claim
         the_look_leaves_fresh_turns_to_their_hints
         two_looks_at_once_share_the_turns
         a_heartbeat_tells_what_is_mine

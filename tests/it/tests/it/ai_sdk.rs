@@ -232,7 +232,7 @@ async fn a_deleted_chat_begins_anew() {
             .client
             .ai_sdk_send("chat-1", [user_message("m-1", message)])
     };
-    let first = send("one").events().to_finish().await;
+    let first = send("the forgotten question").events().to_finish().await;
     let session = first.first("start").json["messageMetadata"]["sessionId"]
         .as_str()
         .unwrap()
@@ -240,12 +240,12 @@ async fn a_deleted_chat_begins_anew() {
 
     stack.client.delete_session(&session).status(204).await;
     stack.client.ai_sdk_resume("chat-1").status(204).await;
-    let second = send("two").events().to_finish().await;
+    let second = send("another question").events().to_finish().await;
 
     assert_ne!(
         second.first("start").json["messageMetadata"]["sessionId"],
         session.as_str()
     );
-    assert!(!told(&stack.llm.requests()[1]).contains("one"));
+    assert!(!told(&stack.llm.requests()[1]).contains("forgotten"));
     stack.finish().await;
 }

@@ -3,8 +3,6 @@
 use copilot_harness::TestStack;
 use serde_json::{Value, json};
 
-use crate::conversation::Conversation;
-
 #[tokio::test]
 async fn probes_answer_and_leave_nothing_behind() {
     let stack = TestStack::start().await;
@@ -101,23 +99,5 @@ async fn a_person_finds_pages_at_the_root_and_at_docs() {
         let kind = page.header("content-type").unwrap();
         assert!(kind.starts_with("text/html"), "{path}: {kind}");
     }
-    stack.finish().await;
-}
-
-#[tokio::test]
-async fn metrics_are_told_on_an_address_of_their_own() {
-    let stack = TestStack::start().await;
-    Conversation::begin(&stack).await.ask("hi").await;
-
-    let metrics =
-        copilot_harness::Client::new(stack.copilot.metrics_url().trim_end_matches("/metrics"));
-    let page = metrics.get("/metrics").status(200).await;
-
-    assert!(
-        page.text().contains("copilot_turns_total"),
-        "{}",
-        page.text()
-    );
-    stack.client.get("/metrics").problem(404).await;
     stack.finish().await;
 }

@@ -190,29 +190,6 @@ async fn a_title_is_trimmed_and_bounded() {
 }
 
 #[tokio::test]
-async fn the_first_line_of_the_first_message_becomes_the_title() {
-    let stack = TestStack::start().await;
-    let chat = Conversation::begin(&stack).await;
-    let line = "What is the meaning of all the things that one can see here?!";
-
-    let first = chat.ask(&format!("{line}\nAnd more.")).await;
-    chat.ask("Something else").await;
-
-    let title = chat.read().await["title"].as_str().unwrap().to_owned();
-    assert!(title.chars().count() <= 60, "{title}");
-    assert!(
-        line.starts_with(title.trim_end_matches('…').trim_end()),
-        "{title}"
-    );
-    let told: Vec<&str> = first
-        .of("data-title")
-        .map(|event| event.json["data"]["title"].as_str().unwrap())
-        .collect();
-    assert!(told.is_empty() || told == [title.as_str()], "{told:?}");
-    stack.finish().await;
-}
-
-#[tokio::test]
 async fn a_title_that_a_person_gave_stays() {
     let stack = TestStack::start().await;
     let chat = Conversation::begin(&stack).await;

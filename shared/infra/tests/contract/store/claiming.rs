@@ -356,6 +356,30 @@ pub(crate) async fn the_look_finds_the_oldest_first_and_tells_before_it_claims(s
     );
 }
 
+pub(crate) async fn the_look_tells_also_of_a_turn_that_it_then_cannot_claim(subject: &Subject) {
+    let scene = Scene::of(subject).await;
+    let rules = ClaimRules {
+        max_running: 1,
+        ..RULES
+    };
+    let first = scene.queued().await;
+    moment().await;
+    let other = session_of(&scene.store, &ann()).await;
+    let second = accepted(&scene.store, &ann(), other, new_turn()).await;
+    let found = Mutex::new(Vec::new());
+    let note = |key: TurnKey| found.lock().unwrap().push(key);
+    let claimed = scene
+        .store
+        .claim_waiting(scene.executor, 8, AT_ONCE, rules, &note)
+        .await
+        .unwrap();
+    assert_eq!(
+        claimed.iter().map(|turn| turn.id).collect::<Vec<_>>(),
+        [first.id]
+    );
+    assert_eq!(*found.lock().unwrap(), [first.key(), second.key()]);
+}
+
 pub(crate) async fn the_look_leaves_fresh_turns_to_their_hints(subject: &Subject) {
     let mut scene = Scene::of(subject).await;
     let abandoned = scene.running().await;

@@ -2,7 +2,7 @@
 
 use super::backend::{Server, file_url};
 use copilot_infra::db::{ConnectError, Database};
-use copilot_migrations::{Migrator, MigratorTrait, SchemaStatus, status};
+use copilot_migrations::{Migrator, MigratorTrait, SchemaStatus, status, up};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tempfile::TempDir;
 
@@ -28,6 +28,7 @@ async fn migrate_up_and_down(db: &DatabaseConnection) {
         (newer.newer, newer.pending),
         (vec!["m3000".to_owned()], Vec::new())
     );
+    up(db).await.unwrap();
 }
 
 #[tokio::test]
@@ -101,6 +102,19 @@ async fn a_server_that_is_away_is_an_error_without_its_password() {
     let error = Database::connect("postgres://me:secret@127.0.0.1:1/db", 4)
         .await
         .unwrap_err();
-    assert!(matches!(error, ConnectError::Open(_)));
+    assert!(matches!(error, ConnectError::Reach(_)));
     assert!(!format!("{error:?} {error}").contains("secret"));
+    assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unreadable_url_is_refused_without_being_shown() {
+    for url in [
+        "postgres://me:secret@host:port/db",
+        "postgres://me:secret@[::1/db",
+    ] {
+        let error = Database::connect(url, 4).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Url), "{error}");
+        assert!(!format!("{error:?} {error}").contains("secret"));
+    }
 }

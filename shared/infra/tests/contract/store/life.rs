@@ -489,13 +489,14 @@ impl History {
         assert_eq!(raised.is_some(), may);
         let Some(raised) = raised else { return };
         let lost = self.lost_if_taken(turn);
+        let held = self.live(self.turns[turn].owner);
         let model = &mut self.turns[turn];
         assert_eq!(raised.unfinished.first(), model.pending.as_ref());
         assert_eq!(
             (raised.next_place, raised.parts.len()),
             (model.messages, model.parts.len())
         );
-        if when == EXHAUSTED {
+        if !held {
             model.lost = lost;
         }
         model.attempt += 1;

@@ -1,0 +1,205 @@
+//! The live streams forget, or are away. They are only a copy.
+
+use super::{Readers, approve, patient, side_by_side};
+use crate::{
+    book::Script,
+    faults::{What, When},
+    process::{Process, Settings},
+    world::World,
+};
+use copilot_core::{
+    event::{Entry, Event, merged},
+    outline::living,
+    port::{
+        store::TurnRecords,
+        stream::TurnStreams,
+    },
+    position::Position,
+    turn::{Turn, TurnStatus},
+};
+use std::{sync::Arc, time::Duration};
+
+/// The stream, which somebody still follows, is the record, entry for entry.
+async fn stream_is_whole(world: &World, turn: &Turn, what: &str) {
+    let stream = world.until("the stream has ended", async || {
+        let ended = world.streams.status(turn.key()).await.unwrap().is_some_and(|status| status.ended);
+        if ended { world.streams.read(turn.key(), Position::ZERO).await.unwrap() } else { None }
+    })
+    .await;
+    let recorded = world.store.recorded(turn.key()).await.unwrap().unwrap();
+    let plain = |entries: Vec<Entry>| {
+        let unmarked = entries.into_iter().filter(|entry| !matches!(entry.event, Event::Reset { .. }));
+        merged(unmarked).into_iter().map(|entry| (entry.position, entry.event)).collect::<Vec<_>>()
+    };
+    let stream: Vec<Entry> = living(&stream).iter().map(|entry| Entry::clone(entry)).collect();
+    assert_eq!(plain(stream), plain(recorded.parts), "{what}\n{}", world.log.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_forget_everything_are_written_again() {
+    let spots = [
+        (What::Begin, When::After, 0),
+        (What::Append, When::Before, 1),
+        (What::Append, When::After, 4),
+        (What::Delta, When::Before, 5),
+        (What::Reply, When::Before, 0),
+        (What::Reply, When::After, 0),
+        (What::Tool, When::Before, 0),
+        (What::Result, When::After, 0),
+        (What::Delta, When::Before, 26),
+        (What::End, When::Before, 0),
+        (What::End, When::After, 0),
+        (What::Finish, When::Before, 0),
+    ];
+    side_by_side(spots.into_iter().map(async |(what, when, skip)| {
+        let world = World::new().await;
+        let executor = Process::start(&world, "A", patient()).is_up().await;
+        let gate = executor.faults.hold_later(what, when, skip);
+        let turn = world.ask(Script::calls(&[&["once", "pure"]])).await;
+        let follower = world.streams.follow(turn.key()).await.unwrap();
+        let readers = Readers::of(&world, &turn);
+        gate.arrived().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        world.streams.forget_all();
+        gate.open();
+
+        let ended = world.ended(&turn).await;
+
+        let spot = format!("{what:?} {when:?} {skip}");
+        assert_eq!((ended.status, ended.attempt), (TurnStatus::Completed, 1), "{spot}");
+        world.log.note("", &spot);
+        stream_is_whole(&world, &turn, &spot).await;
+        drop(follower);
+        approve(&world, readers).await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_goes_on_while_the_streams_are_away() {
+    let spots = [
+        (What::Begin, When::Before, 0),
+        (What::Begin, When::After, 0),
+        (What::Append, When::Before, 2),
+        (What::Delta, When::Before, 8),
+        (What::Reply, When::After, 0),
+        (What::Tool, When::Before, 0),
+    ];
+    side_by_side(spots.into_iter().map(async |(what, when, skip)| {
+        let world = World::new().await;
+        let executor = Process::start(&world, "A", patient()).is_up().await;
+        let gate = executor.faults.hold_later(what, when, skip);
+        let turn = world.ask(Script::calls(&[&["once"], &["pure"]])).await;
+        let follower = world.streams.follow(turn.key()).await.unwrap();
+        let readers = Readers::of(&world, &turn);
+        gate.arrived().await;
+        executor.faults.set_streams_away(true);
+        world.api.faults.set_streams_away(true);
+        let second_reply = executor.faults.hold_later(What::Delta, When::Before, 20);
+        gate.open();
+        second_reply.arrived().await;
+        // A reply and its result became durable meanwhile.
+        executor.faults.set_streams_away(false);
+        world.api.faults.set_streams_away(false);
+        second_reply.open();
+
+        let ended = world.ended(&turn).await;
+
+        let spot = format!("{what:?} {when:?} {skip}");
+        assert_eq!((ended.status, ended.attempt), (TurnStatus::Completed, 1), "{spot}");
+        world.log.note("", &spot);
+        stream_is_whole(&world, &turn, &spot).await;
+        drop(follower);
+        approve(&world, readers).await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_begin_does_not_leave_a_hole() {
+    // While the first begin is under way, a reply becomes durable.
+    let world = World::new().await;
+    let executor = Process::start(&world, "A", patient()).is_up().await;
+    let begin = executor.faults.hold(What::Begin, When::After);
+    let later = executor.faults.hold_later(What::Delta, When::Before, 22);
+    let turn = world.ask(Script::calls(&[&["once"]])).await;
+    let follower = world.streams.follow(turn.key()).await.unwrap();
+    let readers = Readers::of(&world, &turn);
+    begin.arrived().await;
+    later.arrived().await;
+    begin.open();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    later.open();
+
+    world.ended(&turn).await;
+
+    stream_is_whole(&world, &turn, "slow begin").await;
+    drop(follower);
+    approve(&world, readers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_ends_without_its_stream_and_its_readers_get_the_end() {
+    let world = World::new().await;
+    let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+    executor.faults.set_streams_away(true);
+    let turn = world.ask(Script::calls(&[&["once"]])).await;
+    let readers = Readers::of(&world, &turn);
+
+    assert_eq!(world.ended(&turn).await.status, TurnStatus::Completed);
+    let read = readers.done().await.unwrap();
+
+    executor.faults.set_streams_away(false);
+    crate::checker::approve(&world, read).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_and_an_emptied_stream_together_lose_nothing() {
+    let spots = [
+        (What::Append, When::After, 3),
+        (What::Delta, When::Before, 9),
+        (What::Reply, When::After, 0),
+        (What::Result, When::After, 0),
+        (What::End, When::After, 0),
+    ];
+    side_by_side(spots.into_iter().map(async |(what, when, skip)| {
+        let world = World::new().await;
+        let first = Process::start(&world, "A", Settings::default()).is_up().await;
+        let gate = first.faults.hold_later(what, when, skip);
+        let turn = world.ask(Script::calls(&[&["once"]])).await;
+        let readers = Readers::of(&world, &turn);
+        gate.arrived().await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        first.crash(&world).await;
+        world.streams.forget_all();
+        let _second = super::healthy(&world).await;
+
+        assert_eq!(world.ended(&turn).await.status, TurnStatus::Completed);
+        world.log.note("", format!("{what:?} {when:?} {skip}"));
+        approve(&world, readers).await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zombie_that_fills_an_emptied_stream_fools_nobody() {
+    // S2 of the model: asked "still mine?", taken over, emptied, then written by the zombie.
+    let world = World::new().await;
+    let zombie = Process::start(&world, "A", Settings::default()).is_up().await;
+    let gate = zombie.faults.freeze(What::Append, When::Before, 5);
+    let turn = world.ask(Script::says(20)).await;
+    let readers = Readers::of(&world, &turn);
+    gate.arrived().await;
+    let second = Process::start(&world, "B", Settings::default());
+    let writing = second.faults.hold_later(What::Append, When::Before, 4);
+    writing.arrived().await;
+    world.streams.forget_all();
+    gate.open();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    writing.open();
+
+    assert_eq!(world.ended(&turn).await.status, TurnStatus::Completed);
+    approve(&world, readers).await;
+    drop(Arc::clone(&world));
+    drop((zombie, second));
+}
