@@ -22,6 +22,9 @@ use tokio::{sync::mpsc, time::Instant};
 
 /// Entries that the journal may be ahead of the stream before it waits.
 pub(crate) const BACKLOG: usize = 1024;
+/// Deltas that follow an append sooner than this gather until then: a model that writes faster
+/// than anyone reads costs a few appends, and one at a person's pace is never held back.
+const GATHER: Duration = Duration::from_millis(4);
 /// Most entries in one append.
 const BATCH: usize = 512;
 /// Between two tries to reach a stream that is away.
@@ -36,6 +39,12 @@ pub(crate) enum Told {
     Entry(Entry),
     /// The turn is committed as ended: end the stream.
     Finish,
+}
+
+impl Told {
+    fn is_delta(&self) -> bool {
+        matches!(self, Self::Entry(entry) if entry.event.delta().is_some())
+    }
 }
 
 /// Entries of this attempt that are in no part yet.
@@ -94,6 +103,7 @@ struct Fenced;
 impl Appender {
     /// Appends until the journal is closed, or ended and written out.
     pub(crate) async fn run(mut self) {
+        let mut appended_at = None;
         let mut standing = Standing::Lost {
             not_before: Instant::now(),
         };
@@ -106,6 +116,7 @@ impl Appender {
             if !self.listen(&standing, &mut told).await {
                 return;
             }
+            self.gather(appended_at, &mut told).await;
             let finish = matches!(told.last(), Some(Told::Finish));
             let entries = told.drain(..).filter_map(|told| match told {
                 Told::Entry(entry) => Some(entry),
@@ -117,6 +128,22 @@ impl Appender {
             }
             if self.append(&mut standing, entries).await.is_err() {
                 return self.halt.stop(StopCause::Fenced);
+            }
+            appended_at = Some(Instant::now());
+        }
+    }
+
+    /// Lets further deltas come in for a moment after the last append. Anything but a delta
+    /// goes out at once, and with it what has gathered; a block's first delta comes together
+    /// with its start.
+    async fn gather(&mut self, appended_at: Option<Instant>, told: &mut Vec<Told>) {
+        let Some(until) = appended_at.map(|appended_at| appended_at + GATHER) else { return };
+        let mut seen = 0;
+        while told.iter().skip(seen).all(Told::is_delta) && told.len() < BATCH && Instant::now() < until {
+            seen = told.len();
+            match tokio::time::timeout_at(until, self.told.recv_many(told, BATCH)).await {
+                Ok(received) if received > 0 => {}
+                Ok(_) | Err(_) => return,
             }
         }
     }

@@ -18,7 +18,7 @@ mod m20261123_000007_files;
 mod schema_status;
 
 pub use schema_status::{SchemaStatus, status, up};
-pub use sea_orm_migration::MigratorTrait;
+pub use sea_orm_migration::{MigratorTrait, prelude::DbErr};
 
 use sea_orm_migration::MigrationTrait;
 

@@ -7,7 +7,7 @@ mod serve;
 use crate::cli::{Cli, Command, Migrate};
 use anyhow::Context;
 use clap::Parser;
-use copilot_migrations::{Migrator, MigratorTrait, status};
+use copilot_migrations::{Migrator, MigratorTrait, status, up};
 use copilot_runtime::{
     adapters,
     settings::{Program, SettingsDraft, Sources},
@@ -55,7 +55,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 async fn migrate(draft: &SettingsDraft, direction: Migrate) -> anyhow::Result<ExitCode> {
     let database = adapters::connect(&draft.database()?).await.context("database.url")?;
     match direction {
-        Migrate::Up => Migrator::up(database.connection(), None).await?,
+        Migrate::Up => up(database.connection()).await?,
         Migrate::Down => Migrator::down(database.connection(), Some(1)).await?,
         Migrate::Status => {}
     }

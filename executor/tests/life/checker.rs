@@ -51,6 +51,9 @@ pub(crate) async fn check(world: &Arc<World>, readers: Vec<(Turn, Read)>) -> Che
 
 /// [`check`], with the log in the panic.
 pub(crate) async fn approve(world: &Arc<World>, readers: Vec<(Turn, Read)>) {
+    if std::env::var_os("LIFE_LOG").is_some() {
+        eprintln!("{}", world.log.text());
+    }
     if let Err(problem) = check(world, readers).await {
         panic!("{problem}\n{}", world.log.text());
     }

@@ -12,10 +12,15 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{
+    runtime::Handle,
+    sync::{RwLock, watch},
+};
 
 /// How long a test waits for a point to be reached.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(20);
+/// How long connections take to be back in their pool.
+const SETTLING: Duration = Duration::from_millis(5);
 
 /// What passes a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +88,6 @@ enum Act {
     Freeze,
     /// The call fails; after it: its answer is lost.
     Fail,
-    /// Whoever comes panics.
-    Panic,
 }
 
 struct Rule {
@@ -106,6 +109,9 @@ pub(crate) struct Faults {
     streams_away: AtomicBool,
     hints_lost: AtomicBool,
     dead: watch::Sender<bool>,
+    /// Held by every call of the database: a process freezes between two of them, since all
+    /// processes of a test share the one connection that writes.
+    pub(crate) database: RwLock<()>,
 }
 
 impl Faults {
@@ -118,6 +124,7 @@ impl Faults {
             streams_away: AtomicBool::new(false),
             hints_lost: AtomicBool::new(false),
             dead: watch::Sender::new(false),
+            database: RwLock::new(()),
         })
     }
 
@@ -144,11 +151,6 @@ impl Faults {
     /// The next `times` calls fail, and what they asked for is not done.
     pub(crate) fn refuse(&self, what: What, times: u32) -> Arc<Gate> {
         self.lay(what, When::Before, 0, times, Act::Fail)
-    }
-
-    /// The next `times` that come by panic.
-    pub(crate) fn panic(&self, what: What, times: u32) -> Arc<Gate> {
-        self.lay(what, When::Before, 0, times, Act::Panic)
     }
 
     pub(crate) fn set_store_away(&self, away: bool) {
@@ -186,7 +188,7 @@ impl Faults {
     }
 
     /// Passes a point.
-    pub(crate) async fn pass(&self, what: What, when: When) -> Result<(), PortError> {
+    pub(crate) async fn pass(self: &Arc<Self>, what: What, when: When) -> Result<(), PortError> {
         self.log.tick();
         if *self.dead.borrow() {
             std::future::pending::<()>().await;
@@ -198,14 +200,26 @@ impl Faults {
         }
         let Some((act, gate)) = self.due(what, when) else { return Ok(()) };
         self.log.note(&self.name, format!("{act:?} {when:?} {what:?}"));
-        gate.arrive();
+        let by_order = || PortError::unavailable("passing a point", format!("{what:?} failed by order"));
         match act {
-            Act::Hold => gate.opened().await,
-            Act::Freeze => gate.wait_for_thaw(),
-            Act::Fail => {
-                return Err(PortError::unavailable("passing a point", format!("{what:?} failed by order")));
+            Act::Hold => {
+                gate.arrive();
+                gate.opened().await;
             }
-            Act::Panic => panic!("{what:?} panics by order"),
+            Act::Freeze => {
+                // By a task of its own: who comes here may share a task with one that must
+                // go on first.
+                let (faults, freezing) = (Arc::clone(self), Arc::clone(&gate));
+                let frozen = Handle::current().spawn(async move { faults.stand_still(&freezing).await });
+                frozen.await.expect("the process thaws");
+            }
+            Act::Fail => {
+                gate.arrive();
+                return Err(by_order());
+            }
+        }
+        if gate.fails.load(Ordering::Relaxed) {
+            return Err(by_order());
         }
         if *self.dead.borrow() {
             std::future::pending::<()>().await;
@@ -213,8 +227,23 @@ impl Faults {
         Ok(())
     }
 
+    /// Freezes the process once none of its connections is in use.
+    pub(crate) async fn stand_still(&self, gate: &Gate) {
+        let _quiet = self.database.write().await;
+        // Connections go back to their pool by tasks of their own.
+        tokio::time::sleep(SETTLING).await;
+        gate.arrive();
+        gate.wait_for_thaw();
+    }
+
+    /// A gate at which the process stands still by itself: it thaws when the process dies.
+    pub(crate) fn watch_over(&self, gate: &Arc<Gate>) {
+        let (what, when, gate) = (What::Passing, When::Before, Arc::clone(gate));
+        self.rules().push(Rule { what, when, skip: 0, times: 0, act: Act::Freeze, gate });
+    }
+
     fn lay(&self, what: What, when: When, skip: u32, times: u32, act: Act) -> Arc<Gate> {
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(Gate::new(format!("{act:?} {when:?} {what:?} {skip}")));
         self.rules().push(Rule { what, when, skip, times, act, gate: Arc::clone(&gate) });
         gate
     }
@@ -239,27 +268,30 @@ impl Faults {
 
 /// Where somebody waits, or the whole process does.
 pub(crate) struct Gate {
+    place: String,
     arrived: watch::Sender<bool>,
     open: watch::Sender<bool>,
+    /// Whether the call fails when the gate is open.
+    fails: AtomicBool,
     thawed: (Mutex<bool>, Condvar),
 }
 
-impl Default for Gate {
-    fn default() -> Self {
+impl Gate {
+    pub(crate) fn new(place: impl Into<String>) -> Self {
         Self {
+            place: place.into(),
             arrived: watch::Sender::new(false),
             open: watch::Sender::new(false),
+            fails: AtomicBool::new(false),
             thawed: (Mutex::default(), Condvar::new()),
         }
     }
-}
 
-impl Gate {
     /// Waits until somebody is there.
     pub(crate) async fn arrived(&self) {
         let mut arrived = self.arrived.subscribe();
-        let arrival = tokio::time::timeout(ARRIVAL_LIMIT, arrived.wait_for(|arrived| *arrived));
-        arrival.await.expect("the point is reached").expect("the gate stands");
+        let arrival = tokio::time::timeout(ARRIVAL_LIMIT, arrived.wait_for(|arrived| *arrived)).await;
+        assert!(arrival.is_ok(), "nobody comes to {}", self.place);
     }
 
     pub(crate) fn has_arrived(&self) -> bool {
@@ -270,6 +302,12 @@ impl Gate {
     pub(crate) fn open(&self) {
         self.open.send_replace(true);
         self.thaw();
+    }
+
+    /// Lets whoever is there go on, without the answer that it waits for.
+    pub(crate) fn open_without_answer(&self) {
+        self.fails.store(true, Ordering::Relaxed);
+        self.open();
     }
 
     fn arrive(&self) {

@@ -35,7 +35,10 @@ impl FaultyStore {
         tell: impl FnOnce(&T) -> Option<String>,
     ) -> Result<T, PortError> {
         self.faults.pass(what, When::Before).await?;
-        let answer = call.await;
+        let answer = {
+            let _busy = self.faults.database.read().await;
+            call.await
+        };
         match &answer {
             Ok(answer) => {
                 if let Some(told) = tell(answer) {

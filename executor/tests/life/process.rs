@@ -2,13 +2,13 @@
 //! frozen at any point.
 
 use crate::{
-    faults::Faults,
+    faults::{Faults, Gate},
     faulty_queue::FaultyQueue,
     faulty_store::FaultyStore,
     faulty_streams::FaultyStreams,
     player::Player,
     tools::tools,
-    world::World,
+    world::{PATIENCE, World},
 };
 use copilot_core::{
     clock::SystemClock,
@@ -102,7 +102,8 @@ impl Process {
     /// Waits until it has its lease.
     pub(crate) async fn is_up(mut self) -> Self {
         if let Some(registered) = self.registered.take() {
-            registered.await.expect("the executor registers");
+            let registered = tokio::time::timeout(PATIENCE, registered).await;
+            registered.expect("the database answers").expect("the executor registers");
         }
         self
     }
@@ -114,6 +115,17 @@ impl Process {
         let runtime = self.runtime.take().unwrap();
         tokio::task::spawn_blocking(move || runtime.shutdown_timeout(DEATH_LIMIT)).await.unwrap();
         world.log.note(&self.faults.name, "is dead");
+    }
+
+    /// Freezes it, soon: nothing in it moves until the gate opens.
+    pub(crate) fn freeze(&self) -> Arc<Gate> {
+        let gate = Arc::new(Gate::new("anywhere"));
+        let (faults, freezing) = (Arc::clone(&self.faults), Arc::clone(&gate));
+        if let Some(runtime) = &self.runtime {
+            faults.watch_over(&gate);
+            runtime.spawn(async move { faults.stand_still(&freezing).await });
+        }
+        gate
     }
 
     /// Stops it softly and waits until it is through.

@@ -143,6 +143,15 @@ impl World {
         self.store.find_turn(&self.owner, turn.key()).await.unwrap()
     }
 
+    /// Waits until no executor with a good lease holds the turn.
+    pub(crate) async fn unheld(&self, turn: &Turn) {
+        self.until("the lease runs out", async || {
+            let states = self.store.states(&[turn.id]).await.unwrap();
+            states.iter().all(|state| !state.held).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the turn has ended.
     pub(crate) async fn ended(&self, turn: &Turn) -> Turn {
         self.until("the turn ends", async || {

@@ -9,7 +9,7 @@ use copilot_infra::{
     db::{ConnectError, Database, SqlStore},
     in_process::{InProcessCancelBus, InProcessQueue, InProcessStreams},
 };
-use copilot_migrations::{Migrator, MigratorTrait, status};
+use copilot_migrations::{DbErr, status, up};
 use std::sync::Arc;
 
 use crate::settings::{DatabaseSettings, Program};
@@ -63,7 +63,7 @@ pub enum DatabaseError {
     },
     /// Reading or changing the schema failed.
     #[error("the database's schema cannot be read or changed: {0}")]
-    Schema(#[from] sea_orm::DbErr),
+    Schema(#[from] DbErr),
 }
 
 /// Opens the database with a schema that this program can work with: migrates it where the
@@ -71,7 +71,7 @@ pub enum DatabaseError {
 pub async fn open_database(program: Program, settings: &DatabaseSettings) -> Result<Database, DatabaseError> {
     let database = connect(settings).await?;
     if settings.migrate_on_start {
-        Migrator::up(database.connection(), None).await?;
+        up(database.connection()).await?;
     } else if !status(database.connection()).await?.pending.is_empty() {
         return Err(DatabaseError::Older { program });
     }

@@ -115,10 +115,10 @@ async fn a_cancel_while_a_reply_is_in_doubt_leaves_no_half_of_it() {
     world.until("the mark is there", async || world.row(&turn).await.cancel_requested.then_some(())).await;
     // The cancel bus has told it by now, or will while it waits.
     tokio::time::sleep(Duration::from_millis(20)).await;
-    executor.faults.lose_answers(What::Reply, 1);
-    executor.faults.refuse(What::Heartbeat, 12);
-    executor.faults.refuse(What::Reply, 6);
-    stored.open();
+    executor.faults.refuse(What::Register, 8);
+    executor.faults.refuse(What::Heartbeat, 20);
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    stored.open_without_answer();
 
     cancelling.await.unwrap().unwrap();
 

@@ -133,6 +133,7 @@ async fn a_turn_of_a_dead_executor_is_cancelled_without_another() {
         let readers = Readers::of(&world, &turn);
         gate.arrived().await;
         executor.crash(&world).await;
+        world.unheld(&turn).await;
 
         let cancelled = world.api.cancel(&turn).await.unwrap().unwrap();
 

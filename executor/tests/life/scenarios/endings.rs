@@ -1,6 +1,6 @@
 //! Turns that end badly end properly.
 
-use super::{Readers, approve, healthy, side_by_side};
+use super::{Readers, approve, patient, side_by_side};
 use crate::{
     book::{Call, Flaw, Script, Step},
     process::{Process, Settings},
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 async fn ends(script: Script) -> (TurnStatus, Option<ErrorCode>, u32) {
     let world = World::new().await;
-    let _executor = healthy(&world).await;
+    let _executor = Process::start(&world, "A", patient()).is_up().await;
     let turn = world.ask(script).await;
     let readers = Readers::of(&world, &turn);
     let ended = world.ended(&turn).await;
@@ -64,7 +64,7 @@ async fn every_bad_end_is_a_proper_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_that_takes_too_long_is_stopped_and_keeps_what_was_shown() {
     let world = World::new().await;
-    let settings = Settings { timeout: Duration::from_millis(400), ..Settings::default() };
+    let settings = Settings { timeout: Duration::from_millis(400), ..patient() };
     let _executor = Process::start(&world, "A", settings).is_up().await;
     let turn = world.ask(Script::says(9).with_flaw(0, Flaw::Hangs)).await;
     let readers = Readers::of(&world, &turn);

@@ -1,6 +1,6 @@
 //! A step that was shown dies, and its readers are told.
 
-use super::{Readers, approve, healthy, patient};
+use super::{Readers, approve, healthy, patient, side_by_side};
 use crate::{
     book::{Flaw, Script},
     checker,
@@ -19,7 +19,7 @@ use std::{
 async fn who_saw_the_step_begin_is_told_and_who_did_not_is_spared() {
     let world = World::new().await;
     let first = Process::start(&world, "A", Settings::default()).is_up().await;
-    let gate = first.faults.hold_later(What::Append, When::After, 5);
+    let gate = first.faults.hold_later(What::Delta, When::Before, 6);
     let turn = world.ask(Script::says(12)).await;
     let early = read(&world, &turn, Duration::ZERO, Vec::new());
     gate.arrived().await;
@@ -69,19 +69,19 @@ async fn a_model_that_names_its_calls_alike_again_confuses_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_shown_again_after_a_mark_survives_a_cut_in_its_middle() {
     // The stream loses shown entries just before a force: the mark's P lies inside a step.
-    for items in 0..12_u8 {
+    side_by_side((0..14_u8).map(async |items| {
         let world = World::new().await;
         let executor = Process::start(&world, "A", Settings::default()).is_up().await;
-        let gate = executor.faults.hold_later(What::Append, When::After, 9);
+        let gate = executor.faults.hold_later(What::Delta, When::Before, 11);
         let turn = world.ask(Script::says(14)).await;
         let seen = read(&world, &turn, Duration::ZERO, Vec::new());
         gate.arrived().await;
         tokio::time::sleep(Duration::from_millis(30)).await;
         executor.crash(&world).await;
-        // A page that has all of it, and is cut just after so many things.
-        let cut = Cut { items, millis: 250, back: Back::SamePage };
-        let cut_off = read(&world, &turn, Duration::ZERO, vec![cut; 40]);
-        tokio::time::sleep(Duration::from_millis(40)).await;
+        // A page that has all of it, and is cut after so many things, all the time.
+        let cut = Cut { items: items + 1, millis: 250, back: Back::SamePage };
+        let cut_off = read(&world, &turn, Duration::ZERO, vec![cut; 60]);
+        world.unheld(&turn).await;
         world.api.streams.missing.store(3, Ordering::Relaxed);
         world.api.cancel(&turn).await.unwrap().unwrap();
         world.api.streams.missing.store(0, Ordering::Relaxed);
@@ -93,7 +93,8 @@ async fn what_is_shown_again_after_a_mark_survives_a_cut_in_its_middle() {
             reads.push((turn.clone(), read));
         }
         checker::approve(&world, reads).await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,6 +106,7 @@ async fn a_cancel_while_the_look_takes_a_turn_over_ends_it_once() {
     let readers = Readers::of(&world, &turn);
     gate.arrived().await;
     first.crash(&world).await;
+    world.unheld(&turn).await;
     // The canceller has raised the attempt; before it goes on, another executor has claimed.
     let raised = world.api.faults.hold(What::Raise, When::After);
     let cancelling = {

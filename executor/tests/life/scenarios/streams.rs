@@ -46,7 +46,7 @@ async fn streams_that_forget_everything_are_written_again() {
         (What::Reply, When::After, 0),
         (What::Tool, When::Before, 0),
         (What::Result, When::After, 0),
-        (What::Delta, When::Before, 26),
+        (What::Delta, When::Before, 21),
         (What::End, When::Before, 0),
         (What::End, When::After, 0),
         (What::Finish, When::Before, 0),
@@ -202,4 +202,32 @@ async fn a_zombie_that_fills_an_emptied_stream_fools_nobody() {
     approve(&world, readers).await;
     drop(Arc::clone(&world));
     drop((zombie, second));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_appended_before_an_outage_is_saved_once() {
+    // The streams are away in the middle of a text, and back before its end; then the executor
+    // dies, and what is saved of the answer comes from the stream.
+    let world = World::new().await;
+    let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+    let away = executor.faults.hold_later(What::Delta, When::Before, 5);
+    let back = executor.faults.hold_later(What::Delta, When::Before, 8);
+    let turn = world.ask(Script::says(20)).await;
+    let readers = Readers::of(&world, &turn);
+    away.arrived().await;
+    executor.faults.set_streams_away(true);
+    away.open();
+    back.arrived().await;
+    executor.faults.set_streams_away(false);
+    let killed = executor.faults.hold_later(What::Delta, When::Before, 6);
+    back.open();
+    killed.arrived().await;
+    world.until("the stream is begun again", async || world.log.has(&["former: Some(1)"]).then_some(())).await;
+    executor.crash(&world).await;
+    world.unheld(&turn).await;
+
+    world.api.cancel(&turn).await.unwrap().unwrap();
+
+    let _other = super::healthy(&world).await;
+    approve(&world, readers).await;
 }

@@ -6,7 +6,7 @@ use copilot_harness::{Copilot, Gate, Reply, TestStack, Transcript, calls, text};
 use serde_json::{Value, json};
 
 use crate::conversation::{Conversation, each, lasting, lasting_end};
-use crate::pieces::{after_retry, joined, joined_over_retry};
+use crate::pieces::{joined, mended};
 
 /// Assert that a reload shows one whole answer, and the row that it took `attempt` attempts.
 async fn assert_answered(chat: &Conversation, seen: &Transcript, answer: &str, attempt: u32) {
@@ -37,16 +37,8 @@ async fn a_turn_killed_in_its_text_goes_on_by_itself_and_its_reader_gets_the_ste
 
     let mark = &rest.first("data-step-retry").json["data"];
     assert_eq!(mark, &json!({"step": 1, "attempt": 2}));
-    let again: String = after_retry(&rest)
-        .iter()
-        .filter(|event| event.is_text())
-        .map(|event| event.str("delta"))
-        .collect();
-    assert_eq!(again, "one two three");
-    assert_eq!(
-        joined_over_retry(&head, &rest).unwrap().text(),
-        "one two three"
-    );
+    assert_eq!(rest.text(), "one two three");
+    assert_eq!(mended([&head, &rest]).unwrap().text(), "one two three");
     assert_answered(&chat, &head, "one two three", 2).await;
     assert_eq!(stack.llm.requests().len(), 2);
     stack.finish().await;
@@ -98,11 +90,7 @@ async fn a_turn_killed_before_its_first_word_is_answered_all_the_same() {
     stack.copilot.start().await;
     let rest = chat.resume(head.last_cursor()).events().to_finish().await;
 
-    let message = match rest.of("data-step-retry").count() {
-        0 => joined(&head, &rest),
-        _ => joined_over_retry(&head, &rest),
-    };
-    assert_eq!(message.unwrap().text(), "Here I am.");
+    assert_eq!(mended([&head, &rest]).unwrap().text(), "Here I am.");
     assert_answered(&chat, &head, "Here I am.", 2).await;
     stack.finish().await;
 }
@@ -163,16 +151,59 @@ async fn killed_at_any_place_a_turn_ends_with_the_same_message() {
         stack.copilot.start().await;
         let rest = chat.resume(head.last_cursor()).events().to_finish().await;
 
-        let message = match rest.of("data-step-retry").count() {
-            0 => joined(&head, &rest),
-            _ => joined_over_retry(&head, &rest),
-        };
+        let message = mended([&head, &rest]);
         let message = message.unwrap_or_else(|error| panic!("after {deltas} deltas: {error}"));
         assert_eq!(message.text(), "I look. Found.", "after {deltas} deltas");
         assert_eq!(message.of("tool-search_docs").count(), 1);
         assert_eq!(chat.messages().await.len(), 4);
         stack.finish().await;
     }
+}
+
+#[tokio::test]
+async fn killed_again_and_again_a_long_turn_still_ends_whole() {
+    let mut stack = TestStack::builder()
+        .env("COPILOT__TURN__MAX_ATTEMPTS", "20")
+        .start()
+        .await;
+    stack.llm.respond(|asked| {
+        let step = asked.step();
+        let said = text(format!("step {step} says ")).and_text("a few words more ");
+        let reply = match step {
+            4 => said,
+            _ => said.call("search_docs", json!({"query": format!("number {step}")})),
+        };
+        reply
+            .reasoning("let me think ")
+            .delay_between(Duration::from_millis(2))
+    });
+    let chat = Conversation::begin(&stack).await;
+    let mut events = chat.open("go").await;
+    events.until(|event| event.is("start")).await;
+    let mut heard: Vec<Transcript> = Vec::new();
+    let mut cursor = None;
+
+    for count in [3, 9, 14, 5, 22, 11] {
+        for _ in 0..count {
+            events.next_item().await;
+        }
+        stack.restart().await;
+        heard.push(events.seen().clone());
+        cursor = events.last_cursor().map(str::to_owned).or(cursor);
+        events = chat.resume(cursor.as_deref()).events();
+    }
+    heard.push(events.to_end().await);
+
+    let said = |step| format!("step {step} says a few words more ");
+    let whole: Vec<String> = (0..5).map(said).collect();
+    let message = mended(&heard).unwrap();
+    assert_eq!(message.text(), whole.concat());
+    assert_eq!(message.of("tool-search_docs").count(), 4);
+    let replay = chat.turn_of(&heard[0]).events().to_finish().await;
+    assert_eq!(replay.fold().unwrap().parts, message.parts);
+    assert!(chat.turn_of(&heard[0]).get().await["attempt"].as_u64() > Some(1));
+    assert_eq!(chat.messages().await.len(), 10);
+    stack.finish().await;
 }
 
 #[tokio::test]

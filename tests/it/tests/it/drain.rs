@@ -8,7 +8,7 @@ use copilot_harness::{Gate, TestStack, text};
 use serde_json::json;
 
 use crate::conversation::{Conversation, each};
-use crate::pieces::joined_over_retry;
+use crate::pieces::mended;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -56,7 +56,7 @@ async fn a_turn_that_outlasts_the_drain_breaks_its_response_and_goes_on_after_th
     );
     stack.copilot.start().await;
     let rest = chat.resume(head.last_cursor()).events().to_finish().await;
-    assert_eq!(joined_over_retry(&head, &rest).unwrap().text(), "one two");
+    assert_eq!(mended([&head, &rest]).unwrap().text(), "one two");
     let turn = chat.turn_of(&head).until_status("completed").await;
     assert_eq!(turn["attempt"], 2);
     assert_eq!(chat.last_message().await["content"], "one two");

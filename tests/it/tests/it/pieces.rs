@@ -1,6 +1,7 @@
 //! One message out of several responses.
 
 use copilot_harness::{Event, Fold, FoldError, Transcript, UiMessage};
+use serde_json::Value;
 
 /// The message that these events make.
 pub(crate) fn folded<'a>(
@@ -18,40 +19,50 @@ pub(crate) fn joined(head: &Transcript, rest: &Transcript) -> Result<UiMessage, 
     folded(head.events.iter().chain(&rest.events))
 }
 
-/// What follows the mark of a step that was made again.
+/// The message of a client that minds `data-step-retry`, out of responses that each went on from
+/// the last cursor of the one before: what it had of that step it drops.
 ///
-/// What the lost attempt had shown died with the process, so the server may not know what is open
-/// in this client; the mark tells the client to drop what it has of the step. Panics if nothing
-/// but closing events stands before the mark, or if there is none.
-pub(crate) fn after_retry(rest: &Transcript) -> &[Event] {
-    let mark = rest
-        .events
-        .iter()
-        .position(|event| event.is("data-step-retry"))
-        .unwrap_or_else(|| panic!("no data-step-retry in {:?}", rest.kinds()));
-    let (before, after) = rest.events.split_at(mark + 1);
-    let closes = [
+/// Panics if anything but ends of what is open stands between a response's beginning and the mark.
+pub(crate) fn mended<'a>(
+    responses: impl IntoIterator<Item = &'a Transcript>,
+) -> Result<UiMessage, FoldError> {
+    let mut kept: Vec<&Event> = Vec::new();
+    for response in responses {
+        for (before, event) in response.events.iter().enumerate() {
+            if event.is("data-step-retry") {
+                let ends = &response.events[..before];
+                assert!(
+                    ends.iter().all(is_end),
+                    "before the mark: {:?}",
+                    response.kinds()
+                );
+                let lost = place_of_step(&kept, &event.json["data"]["step"]);
+                kept.truncate(lost);
+            } else {
+                kept.push(event);
+            }
+        }
+    }
+    folded(kept)
+}
+
+fn is_end(event: &Event) -> bool {
+    let ends = [
         "text-end",
         "reasoning-end",
         "tool-output-error",
         "finish-step",
     ];
-    for event in &before[..mark] {
-        let is_harmless = event.is_transient() || closes.contains(&event.kind());
-        assert!(is_harmless, "{} before the retry", event.raw);
-    }
-    after
+    event.is_transient() || ends.contains(&event.kind())
 }
 
-/// The message of a client that dropped the lost step: all before it, then the rest.
-pub(crate) fn joined_over_retry(
-    head: &Transcript,
-    rest: &Transcript,
-) -> Result<UiMessage, FoldError> {
-    let lost = head
-        .events
+/// Where the step of this number begins, counted from 1; the end if it has not begun.
+fn place_of_step(events: &[&Event], number: &Value) -> usize {
+    let number = number.as_u64().expect("a step's number");
+    let mut starts = events
         .iter()
-        .rposition(|event| event.is("start-step"))
-        .expect("a step that was lost");
-    folded(head.events[..lost].iter().chain(after_retry(rest)))
+        .enumerate()
+        .filter(|(_, event)| event.is("start-step"));
+    let nth = usize::try_from(number - 1).expect("a small number");
+    starts.nth(nth).map_or(events.len(), |(place, _)| place)
 }

@@ -7,7 +7,7 @@ use copilot_harness::{Gate, Reply, TestStack, Transcript, text};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::conversation::{Conversation, lasting_end, messages_of};
+use crate::conversation::{Conversation, lasting_end, messages_of, told};
 
 fn start_for_many() -> copilot_harness::stack::StackBuilder {
     TestStack::builder()
@@ -250,5 +250,34 @@ async fn a_session_deleted_in_any_state_is_gone() {
         stack.client.list_sessions().ok().await,
         json!({"sessions": [], "total": 0})
     );
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_waiting_turn_that_was_cancelled_with_the_running_one_never_starts() {
+    let stack = TestStack::start().await;
+    let chat = Conversation::begin(&stack).await;
+
+    for _ in 0..30 {
+        let never = Gate::new();
+        stack.llm.script([text("half ").gate(&never)]);
+        chat.background("the running message").await;
+        never.reached().await;
+        let waiting =
+            join_all((0..3).map(async |_| chat.background("the waiting message").await)).await;
+
+        chat.cancel(None).ok().await;
+
+        for turn in waiting {
+            assert_eq!(
+                turn.until_status("cancelled").await["started_at"],
+                Value::Null
+            );
+        }
+    }
+    chat.ask("the last message").await;
+
+    let asked = told(stack.llm.requests().last().unwrap());
+    assert!(asked.contains("the running message") && !asked.contains("the waiting message"));
     stack.finish().await;
 }
