@@ -98,7 +98,7 @@ pub(crate) async fn accept(
     let new = new_turn(state, said);
     match state.intake.accept(owner, session, new).await? {
         Acceptance::Begun { turn, interrupted } => {
-            let commit_ms = began.elapsed().as_millis();
+            let commit_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(session_id = %session, turn_id = %turn.id, message_length, files, commit_ms, "turn accepted");
             if !interrupted.is_empty() {
                 interrupt(state, interrupted, &turn);

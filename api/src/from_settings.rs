@@ -6,7 +6,6 @@ use crate::{
 };
 use copilot_core::turn::Caps;
 use copilot_runtime::settings::{AuthSettings, Settings, StreamProfile};
-use std::time::Duration;
 
 /// Settings that this version of the server cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +51,7 @@ impl TryFrom<&Settings> for ApiConfig {
                 StreamProfile::V7 => Profile::V7,
             },
             connection_limit: stream.connection_limit,
-            // No balancer stands before a server that only this machine may call.
-            shutdown_delay: Duration::ZERO,
+            shutdown_delay: server.shutdown_delay,
             drain_timeout: server.drain_timeout,
         })
     }

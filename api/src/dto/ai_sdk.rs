@@ -113,6 +113,9 @@ fn last_message(fields: &mut Fields) -> Result<LastMessage, String> {
         }
     };
     let text = without_nul(text_of(last.get("parts"))?);
+    if text.trim().is_empty() {
+        return Err("the last message must not be blank".to_owned());
+    }
     if text.chars().count() > MESSAGE_CHARS {
         return Err(format!(
             "the last message must have at most {MESSAGE_CHARS} characters"

@@ -319,17 +319,16 @@ fn check_said(world: &World, name: &str, turn: &Turn, answers: &[Answer<'_>]) ->
 /// What tools did belongs to calls that were committed, and Once happened once.
 async fn check_effects(world: &World, kept: &HashSet<String>) -> Checked {
     let mut deleted = Vec::new();
-    for (name, turn) in world.asked() {
+    for (_, turn) in world.asked() {
         if world.find(&turn).await.is_none() {
-            deleted.push(name);
+            deleted.push(Some(turn.id));
         }
     }
     let outcomes = outcomes(world).await;
     for (call, done) in world.effects.all() {
         let once = done.tool == Effect::Once.as_str();
         ensure!(!once || done.times == 1, "{call} happened {} times", done.times);
-        let of_deleted = deleted.iter().any(|name| call.starts_with(&format!("{name}.")));
-        ensure!(of_deleted || kept.contains(&call), "{call} ran without a committed reply");
+        ensure!(deleted.contains(&done.turn) || kept.contains(&call), "{call} ran without a committed reply");
         let Some(saved) = outcomes.get(&call) else { continue };
         let given = done.results.iter().any(|result| result.to_string() == *saved);
         let error = saved.contains("\"error\"");

@@ -2,7 +2,7 @@
 
 use crate::faults::{Faults, What, When};
 use async_trait::async_trait;
-use copilot_core::ledger::Effect;
+use copilot_core::{id::TurnId, ledger::Effect};
 use copilot_engine::{DynTool, Tool, ToolContext, ToolError, erase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub(crate) struct Effects(Mutex<HashMap<String, Done>>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
     pub(crate) tool: &'static str,
+    pub(crate) turn: Option<TurnId>,
     /// How often it happened.
     pub(crate) times: u32,
     /// The results that it gave back.
@@ -31,10 +32,11 @@ impl Effects {
         self.locked().clone()
     }
 
-    fn happens(&self, call_id: &str, tool: &'static str) -> u32 {
+    fn happens(&self, context: &ToolContext, tool: &'static str) -> u32 {
         let mut all = self.locked();
-        let done = all.entry(call_id.to_owned()).or_default();
+        let done = all.entry(context.call_id.clone()).or_default();
         done.tool = tool;
+        done.turn = Some(context.turn_id);
         done.times += 1;
         done.times
     }
@@ -73,7 +75,7 @@ impl Workbench {
     async fn work(&self, tool: &'static str, context: &ToolContext, work: Work) -> Result<Worked, ToolError> {
         let by_order = |_| ToolError::Rejected("by order".to_owned());
         self.faults.pass(What::Tool, When::Before).await.map_err(by_order)?;
-        let time = self.effects.happens(&context.call_id, tool);
+        let time = self.effects.happens(context, tool);
         tokio::time::sleep(Duration::from_millis(work.takes)).await;
         self.faults.pass(What::Tool, When::After).await.map_err(by_order)?;
         match work.conduct.as_str() {

@@ -346,7 +346,8 @@ pub trait TurnWork: Send + Sync {
     async fn unregister(&self, executor: ExecutorId) -> Result<(), PortError>;
 
     /// Claims one turn, in one statement, if it may be claimed and my lease is good:
-    /// (a) it is queued, first in its session, and its user is below the cap, or
+    /// (a) it is queued, not marked for cancel, first in its session, and its user is below the
+    /// cap, or
     /// (b) it is running without a live owner and has attempts left. The turn comes back as
     /// it is after the claim.
     async fn claim(
