@@ -15,11 +15,6 @@ use copilot_runtime::{
 };
 use std::{env, process::ExitCode};
 
-/// Many small strings of many turns on few threads: measurably faster and smaller than the
-/// system's allocator (`bench`).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,

@@ -48,6 +48,8 @@ pub(crate) struct Fold {
     block: Option<BlockId>,
     /// After a mark, until the step begins again.
     begins_again: bool,
+    /// What comes was shown before.
+    is_again: bool,
     end: End,
     /// Marks that meant something to it.
     pub(crate) retries: usize,
@@ -78,6 +80,7 @@ impl Fold {
             step: None,
             block: None,
             begins_again: false,
+            is_again: false,
             end: End { error: None, aborted: false, finish: None },
             retries: 0,
         }
@@ -98,6 +101,7 @@ impl Fold {
 
     /// Takes in what a reader was shown.
     pub(crate) fn show(&mut self, shown: &Shown) -> Checked {
+        self.is_again = matches!(shown, Shown::Again(_));
         match shown {
             Shown::Entry(entry) | Shown::Again(entry) => self.event(&entry.event),
             Shown::Closing(event) => self.event(event),
@@ -222,8 +226,10 @@ impl Fold {
     fn open(&mut self, id: BlockId, part: Part) -> Checked {
         ensure(self.step.is_some(), "a block outside a step")?;
         ensure(self.block.replace(id).is_none(), "a block in a block")?;
-        let used = self.parts.iter().any(|(part, _)| {
-            matches!(part, Part::Text { id: other, .. } | Part::Reasoning { id: other, .. } if *other == id)
+        // What is shown again has its old ids. Clients forget the id of a block that was closed.
+        let used = self.parts.iter().any(|(part, fate)| {
+            let known = matches!(part, Part::Text { id: other, .. } | Part::Reasoning { id: other, .. } if *other == id);
+            known && (*fate == Fate::Living || !self.is_again)
         });
         ensure(!used, "a block's id is used twice")?;
         self.push(part);
@@ -245,7 +251,10 @@ impl Fold {
         ensure(self.step.is_some(), "a call outside a step")?;
         self.expect_no_block()?;
         // Also among the void ones: a client of v5 finds a call by its id in all of the message.
-        let known = self.parts.iter().any(|(part, _)| matches!(part, Part::Call { id: other, .. } if other == id));
+        let known = self.parts.iter().any(|(part, fate)| {
+            let known = matches!(part, Part::Call { id: other, .. } if other == id);
+            known && (*fate == Fate::Living || !self.is_again)
+        });
         ensure(!known, "a call's id is used twice")?;
         let (id, name) = (id.to_owned(), name.to_owned());
         self.push(Part::Call { id, name, written: String::new(), input: None, outcome: None });

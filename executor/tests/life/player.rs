@@ -50,7 +50,7 @@ impl Provider for Player {
             let item = match act {
                 Act::Say(delta) => passed.map(|()| delta).map_err(|_| ProviderError::broken("by order")),
                 Act::Fail(kind) => Err(ProviderError::new(kind, "by the book")),
-                Act::Panic => panic!("the model panics by the book"),
+                Act::Panic => std::panic::resume_unwind(Box::new("the model panics by the book")),
                 Act::Hang => std::future::pending().await,
             };
             Some((item, (acts, faults)))

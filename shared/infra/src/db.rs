@@ -9,12 +9,14 @@
 
 mod claim;
 mod commit;
+mod connection;
 mod database;
 mod dialect;
 mod entity;
 mod failure;
 mod groundwork;
 mod intake;
+mod lanes;
 mod lease;
 mod names;
 mod process_lock;

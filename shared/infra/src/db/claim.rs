@@ -5,7 +5,7 @@ use super::{
     entity::turns,
     failure::Failure,
     names::millis,
-    rows::touch_session,
+    rows::{IdRow, touch_locked_session},
     sql::{FIRST_IN_SESSION, LOST_ATTEMPTS, SESSION_STANDS, TURN, good_lease, held},
     store::{Link, SqlStore},
 };
@@ -14,11 +14,9 @@ use copilot_core::{
     port::store::ClaimRules,
     turn::{Turn, TurnKey},
 };
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use std::time::Duration;
 use uuid::Uuid;
-
-type Transaction = Link<DatabaseTransaction>;
 
 /// What an executor finds in the table by itself.
 #[derive(Clone, Copy)]
@@ -29,8 +27,8 @@ pub(super) struct Search {
 }
 
 impl SqlStore {
-    /// The session's row is touched first and by that locked, so that claim, end, cancel and
-    /// delete take their locks in one order. Nothing of it stays if there is no claim.
+    /// The session's row is locked first, so that claim, end, cancel and delete take their
+    /// locks in one order.
     pub(super) async fn claim_one(
         &self,
         executor: ExecutorId,
@@ -38,24 +36,17 @@ impl SqlStore {
         rules: ClaimRules,
     ) -> Result<Option<Turn>, Failure> {
         let tx = self.begin().await?;
-        let touch = format!(
-            "UPDATE sessions SET updated_at = {now} \
-             WHERE id = (SELECT session_id FROM turns WHERE id = $1 AND finished_at IS NULL) \
-             AND deleted_at IS NULL",
-            now = tx.dialect.now(),
-        );
-        let claimed = match tx.execute(touch, [turn.uuid().into()]).await? {
-            0 => None,
-            _ => claim(&tx, executor, turn, rules)
-                .await
-                .or_else(none_if_belted)?,
-        };
-        if claimed.is_some() {
-            tx.commit().await?;
-        } else {
+        lock_session_of(&tx, turn).await?;
+        let claimed = claim(&tx, executor, turn, rules)
+            .await
+            .or_else(none_if_belted)?;
+        let Some(row) = claimed else {
             tx.rollback().await?;
-        }
-        claimed.map(Turn::try_from).transpose()
+            return Ok(None);
+        };
+        touch_locked_session(&tx, row.session_id).await?;
+        tx.commit().await?;
+        row.try_into().map(Some)
     }
 
     pub(super) async fn claim_found(
@@ -73,7 +64,7 @@ impl SqlStore {
             let key = candidate.key();
             found(key);
             if let Some(row) = claim(&tx, executor, key.turn_id, search.rules).await? {
-                touch_session(&tx, row.session_id).await?;
+                touch_locked_session(&tx, row.session_id).await?;
                 claimed.push(row);
             }
         }
@@ -86,9 +77,19 @@ impl SqlStore {
     }
 }
 
+async fn lock_session_of(tx: &Link, turn: TurnId) -> Result<(), Failure> {
+    if let Some(lock) = tx.dialect.lock_rows() {
+        let sql = format!(
+            "SELECT id FROM sessions WHERE id = (SELECT session_id FROM turns WHERE id = $1) {lock}"
+        );
+        tx.one::<IdRow>(sql, [turn.uuid().into()]).await?;
+    }
+    Ok(())
+}
+
 /// The claim statement. `lost_attempts` on the right-hand side is the old value, as is all.
 async fn claim(
-    tx: &Transaction,
+    tx: &Link,
     executor: ExecutorId,
     turn: TurnId,
     rules: ClaimRules,
@@ -116,11 +117,10 @@ async fn claim(
     Ok(tx.one(sql, values).await?)
 }
 
-/// (a) Queued, first in its session, and its caller below the cap: a count, not a lock. One
-/// that was cancelled while it waited never starts; whoever cancelled it, or the look, ends it.
+/// (a) Queued, first in its session, and its caller below the cap: a count, not a lock.
 fn waiting(max_running: &str) -> String {
     format!(
-        "(t.status = 'queued' AND t.cancel_requested_at IS NULL AND {FIRST_IN_SESSION} AND {max_running} > \
+        "(t.status = 'queued' AND {FIRST_IN_SESSION} AND {max_running} > \
          (SELECT COUNT(*) FROM turns r \
           WHERE r.caller_key = t.caller_key AND r.status = 'running' AND r.finished_at IS NULL))"
     )
@@ -153,7 +153,7 @@ impl Candidate {
 
 /// Turns that may be claimed, oldest first. Each kind is read in the order of its index and
 /// no further than needed, however long the backlog is.
-async fn candidates(tx: &Transaction, search: Search) -> Result<Vec<Candidate>, Failure> {
+async fn candidates(tx: &Link, search: Search) -> Result<Vec<Candidate>, Failure> {
     let free = i64::from(search.free);
     let waiting = format!(
         "t.status = 'queued' AND t.created_at <= {now} - $1 AND {waiting}",
@@ -181,7 +181,7 @@ async fn candidates(tx: &Transaction, search: Search) -> Result<Vec<Candidate>, 
 
 /// On Postgres the sessions are locked, and those that somebody else has locked are passed
 /// over: they are being worked on.
-fn select(tx: &Transaction, condition: &str, limit: &str) -> String {
+fn select(tx: &Link, condition: &str, limit: &str) -> String {
     format!(
         "SELECT t.id, t.session_id, t.created_at FROM turns t JOIN sessions s ON s.id = t.session_id \
          WHERE t.finished_at IS NULL AND s.deleted_at IS NULL AND {condition} \

@@ -12,10 +12,8 @@ use super::{
     store::{Link, SqlStore},
 };
 use copilot_core::port::store::{Commit, EndCommit, Fence, HandBack, ReplyCommit, ResultCommit};
-use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
+use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
-
-type Transaction = Link<DatabaseTransaction>;
 
 /// The turn is this attempt's: parameters 1 to 3.
 const FENCE: &str = "t.id = $1 AND t.session_id = $2 AND t.attempt = $3";
@@ -205,7 +203,7 @@ fn pass_for_work() -> String {
     )
 }
 
-fn passed(tx: &Transaction) -> String {
+fn passed(tx: &Link) -> String {
     format!("number, steps, {now} AS at", now = tx.dialect.now())
 }
 
@@ -222,7 +220,7 @@ fn fence_and<const N: usize>(fence: Fence, more: [Value; N]) -> Vec<Value> {
 }
 
 /// Where the turn stands, if it is still this attempt's.
-async fn standing(tx: &Transaction, fence: Fence) -> Result<Option<Standing>, Failure> {
+async fn standing(tx: &Link, fence: Fence) -> Result<Option<Standing>, Failure> {
     let sql = format!(
         "SELECT t.status, CAST(CASE WHEN t.owner IS NULL THEN 0 ELSE 1 END AS bigint) AS owned \
          FROM turns t WHERE {FENCE} AND {SESSION_STANDS}"
@@ -231,7 +229,7 @@ async fn standing(tx: &Transaction, fence: Fence) -> Result<Option<Standing>, Fa
 }
 
 /// A durable point did not pass: the turn is another's, or a later point is stored already.
-async fn refused_work(tx: Transaction, fence: Fence) -> Result<Commit, Failure> {
+async fn refused_work(tx: Link, fence: Fence) -> Result<Commit, Failure> {
     let standing = standing(&tx, fence).await?;
     tx.rollback().await?;
     Ok(match standing {
@@ -242,7 +240,7 @@ async fn refused_work(tx: Transaction, fence: Fence) -> Result<Commit, Failure> 
 
 /// An end did not pass: the turn is another's, or this attempt has ended it before. Nobody
 /// else can have: who ends a turn that is not its own raises the attempt.
-async fn refused_end(tx: Transaction, fence: Fence) -> Result<Commit, Failure> {
+async fn refused_end(tx: Link, fence: Fence) -> Result<Commit, Failure> {
     let standing = standing(&tx, fence).await?;
     tx.rollback().await?;
     Ok(if standing.is_some() {

@@ -1,13 +1,15 @@
 //! Connections to the database.
 
 use super::{
+    connection::Source,
     dialect::Dialect,
+    lanes::Lanes,
     process_lock::{LockError, ProcessLock},
 };
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DbErr,
     sqlx::{
-        self, Connection,
+        self, ConnectOptions as _, Connection,
         postgres::{PgConnectOptions, PgConnection},
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
     },
@@ -18,6 +20,8 @@ use std::{io, path::PathBuf, time::Duration};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another program that has the file (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the connection for migrations is kept after its last use.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// SQLite is not faster with more readers than this.
 const MAX_SQLITE_READERS: u32 = 8;
 
@@ -30,9 +34,10 @@ const MAX_SQLITE_READERS: u32 = 8;
 #[derive(Debug)]
 pub struct Database {
     pub(super) dialect: Dialect,
-    pub(super) writer: DatabaseConnection,
-    pub(super) reader: DatabaseConnection,
-    pub(super) beat: DatabaseConnection,
+    pub(super) writer: Source,
+    pub(super) reader: Source,
+    pub(super) beat: Source,
+    plain: DatabaseConnection,
     _lock: Option<ProcessLock>,
 }
 
@@ -72,10 +77,10 @@ impl Database {
         }
     }
 
-    /// The connection that writes: for migrations and for what a test wants to see.
+    /// A plain connection: for migrations and for what a test wants to see.
     #[must_use]
     pub const fn connection(&self) -> &DatabaseConnection {
-        &self.writer
+        &self.plain
     }
 
     /// Whether the database is a file or memory of this process alone.
@@ -86,41 +91,55 @@ impl Database {
 
     /// Closes all connections; what runs is waited for.
     pub async fn close(&self) -> Result<(), DbErr> {
-        self.reader.close_by_ref().await?;
-        self.beat.close_by_ref().await?;
-        self.writer.close_by_ref().await
+        self.reader.close().await?;
+        self.beat.close().await?;
+        self.writer.close().await?;
+        self.plain.close_by_ref().await
     }
 
     async fn sqlite(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
-        let parsed: SqliteConnectOptions = url.parse().map_err(ConnectError::SqliteUrl)?;
+        let options = sqlite_options(url.parse().map_err(ConnectError::SqliteUrl)?);
         if url.contains(":memory:") || url.contains("mode=memory") {
-            let only = sea_orm::Database::connect(sqlite_options(url, 1)).await?;
-            return Ok(Self::sqlite_of(only.clone(), only, None));
+            return Self::sqlite_in_memory(url).await;
         }
-        let file = parsed.get_filename();
-        let lock = ProcessLock::take(file).map_err(|error| match error {
-            LockError::Held => ConnectError::InUse(file.to_owned()),
-            LockError::Io(error) => ConnectError::Lock(file.to_owned(), error),
+        let file = options.get_filename().to_owned();
+        let lock = ProcessLock::take(&file).map_err(|error| match error {
+            LockError::Held => ConnectError::InUse(file.clone()),
+            LockError::Io(error) => ConnectError::Lock(file.clone(), error),
         })?;
-        // The writer first: it makes the file and switches it to WAL.
-        let writer = sea_orm::Database::connect(sqlite_options(url, 1)).await?;
+        // Made at once: it makes the file, switches it to WAL, and tells what is wrong.
+        let plain = sea_orm::Database::connect(plain_options(url)).await?;
         let readers = max_connections.clamp(1, MAX_SQLITE_READERS);
-        let reader = sea_orm::Database::connect(sqlite_options(url, readers)).await?;
-        Ok(Self::sqlite_of(writer, reader, Some(lock)))
-    }
-
-    fn sqlite_of(
-        writer: DatabaseConnection,
-        reader: DatabaseConnection,
-        lock: Option<ProcessLock>,
-    ) -> Self {
-        Self {
+        let writer = Source::Lanes(Lanes::new(options.clone(), 1, ACQUIRE_TIMEOUT));
+        Ok(Self {
             dialect: Dialect::Sqlite,
+            reader: Source::Lanes(Lanes::new(options, readers, ACQUIRE_TIMEOUT)),
             beat: writer.clone(),
             writer,
-            reader,
-            _lock: lock,
-        }
+            plain,
+            _lock: Some(lock),
+        })
+    }
+
+    async fn sqlite_in_memory(url: &str) -> Result<Self, ConnectError> {
+        let mut options = quiet_options(url, 1);
+        options
+            // Given up, it would take the database with it.
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .map_sqlx_sqlite_opts(sqlite_options);
+        let plain = sea_orm::Database::connect(options).await?;
+        let only = Source::Pool(plain.clone());
+        Ok(Self {
+            dialect: Dialect::Sqlite,
+            writer: only.clone(),
+            reader: only.clone(),
+            beat: only,
+            plain,
+            _lock: None,
+        })
     }
 
     async fn postgres(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
@@ -130,37 +149,40 @@ impl Database {
             .await
             .map_err(ConnectError::Reach)?;
         knock.close().await.map_err(ConnectError::Reach)?;
-        let pool =
+        let plain =
             sea_orm::Database::connect(postgres_options(url, max_connections.max(2) - 1)).await?;
         let mut options = postgres_options(url, 1);
         options.connect_lazy(true);
         let beat = sea_orm::Database::connect(options).await?;
+        let pool = Source::Pool(plain.clone());
         Ok(Self {
             dialect: Dialect::Postgres,
             writer: pool.clone(),
             reader: pool,
-            beat,
+            beat: Source::Pool(beat),
+            plain,
             _lock: None,
         })
     }
 }
 
-fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {
-    let mut options = quiet_options(url, connections);
+fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
-        // A connection to a file cannot break, and one to memory must never be given up.
-        .test_before_acquire(false)
-        .min_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .map_sqlx_sqlite_opts(|options| {
-            options
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Normal)
-                .foreign_keys(true)
-                .busy_timeout(BUSY_TIMEOUT)
-                .pragma("temp_store", "memory")
-        });
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("temp_store", "memory")
+        .disable_statement_logging()
+}
+
+/// For migrations at the start; closed when it was idle for a while.
+fn plain_options(url: &str) -> ConnectOptions {
+    let mut options = quiet_options(url, 1);
+    options
+        .min_connections(0)
+        .idle_timeout(IDLE_TIMEOUT)
+        .map_sqlx_sqlite_opts(sqlite_options);
     options
 }
 

@@ -12,38 +12,33 @@ use copilot_core::{
     port::store::{Fence, Groundwork},
     turn::Turn,
 };
-use sea_orm::DatabaseTransaction;
 
 /// At most this many messages of history are read, the newest; the engine compacts further.
 const MAX_HISTORY: i64 = 2_000;
 
 impl SqlStore {
+    /// Several statements and yet one picture: once the turn is this attempt's, nobody but
+    /// this attempt changes what is read here, and earlier turns have ended. Should the fence
+    /// fall meanwhile, every commit tells.
     pub(super) async fn read_groundwork(
         &self,
         fence: Fence,
     ) -> Result<Option<Groundwork>, Failure> {
-        let tx = self.begin_read().await?;
-        let groundwork = match claimed_turn(&tx, fence).await? {
-            Some(turn) => {
-                let history = history(&tx, &turn).await?;
-                Some(Groundwork {
-                    next_place: next_place(&history, &turn)?,
-                    unfinished: unfinished_calls(&tx, &turn).await?,
-                    parts: parts_of(&tx, &turn).await?,
-                    history,
-                })
-            }
-            None => None,
+        let link = self.read().await?;
+        let Some(turn) = claimed_turn(&link, fence).await? else {
+            return Ok(None);
         };
-        tx.commit().await?;
-        Ok(groundwork)
+        let history = history(&link, &turn).await?;
+        Ok(Some(Groundwork {
+            next_place: next_place(&history, &turn)?,
+            unfinished: unfinished_calls(&link, &turn).await?,
+            parts: parts_of(&link, &turn).await?,
+            history,
+        }))
     }
 }
 
-async fn claimed_turn(
-    tx: &Link<DatabaseTransaction>,
-    fence: Fence,
-) -> Result<Option<Turn>, Failure> {
+async fn claimed_turn(tx: &Link, fence: Fence) -> Result<Option<Turn>, Failure> {
     let sql = format!(
         "SELECT {TURN_OF_T} FROM turns t WHERE t.id = $1 AND t.session_id = $2 AND t.attempt = $3 \
          AND t.status = 'running' AND {SESSION_STANDS}"
@@ -61,7 +56,7 @@ async fn claimed_turn(
 
 /// Messages of this turn and of earlier ones that ended after they had run: one that was
 /// cancelled while it waited is never shown to the model.
-async fn history(tx: &Link<DatabaseTransaction>, turn: &Turn) -> Result<Vec<Message>, Failure> {
+async fn history(tx: &Link, turn: &Turn) -> Result<Vec<Message>, Failure> {
     let rows = tx
         .all::<messages::Model>(
             "SELECT m.id, m.session_id, m.turn_id, m.sequence, m.role, m.content, m.name, m.tool_call_id, \

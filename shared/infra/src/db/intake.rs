@@ -19,10 +19,8 @@ use copilot_core::{
     session::Owner,
     turn::{NewTurn, OnBusy, OpeningRole, Turn, TurnKey, TurnStatus, Usage},
 };
-use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
+use sea_orm::{EntityTrait, FromQueryResult};
 use uuid::Uuid;
-
-type Transaction = Link<DatabaseTransaction>;
 
 #[async_trait]
 impl TurnIntake for SqlStore {
@@ -118,7 +116,7 @@ fn caller_key(owner: &Owner, session: SessionId) -> String {
 }
 
 async fn take_number(
-    tx: &Transaction,
+    tx: &Link,
     owner: &Owner,
     session: SessionId,
     caller_key: &str,
@@ -144,7 +142,7 @@ async fn take_number(
 }
 
 async fn refusal(
-    tx: &Transaction,
+    tx: &Link,
     session: SessionId,
     caller_key: &str,
     new: &NewTurn,
@@ -181,7 +179,7 @@ async fn refusal(
 }
 
 async fn insert_turn(
-    tx: &Transaction,
+    tx: &Link,
     owner: &Owner,
     session: SessionId,
     caller_key: String,
@@ -225,8 +223,7 @@ async fn insert_turn(
         durable_unit: super::names::column(turn.durable.unit)?,
         ..row
     };
-    turns::Entity::insert(turns::ActiveModel::from(row))
-        .exec_without_returning(&tx.connection)
+    tx.defer_built(turns::Entity::insert(turns::ActiveModel::from(row)))
         .await?;
 
     let role = match new.request.opening_role {
@@ -261,20 +258,20 @@ async fn insert_turn(
 }
 
 async fn lock_session(
-    tx: &Transaction,
+    tx: &Link,
     owner: &Owner,
     session: SessionId,
 ) -> Result<Option<IdRow>, Failure> {
     let sql = format!(
         "SELECT id FROM sessions WHERE id = $1 AND deleted_at IS NULL AND user_id IS NOT DISTINCT FROM $2 {lock}",
-        lock = tx.dialect.lock_rows(),
+        lock = tx.dialect.lock_rows().unwrap_or_default(),
     );
     Ok(tx
         .one(sql, [session.uuid().into(), owner_column(owner)])
         .await?)
 }
 
-async fn mark_all(tx: &Transaction, session: SessionId) -> Result<Vec<Turn>, Failure> {
+async fn mark_all(tx: &Link, session: SessionId) -> Result<Vec<Turn>, Failure> {
     let sql = format!(
         "UPDATE turns SET cancel_requested_at = COALESCE(cancel_requested_at, {now}) \
          WHERE session_id = $1 AND finished_at IS NULL RETURNING {TURN}",
@@ -283,11 +280,7 @@ async fn mark_all(tx: &Transaction, session: SessionId) -> Result<Vec<Turn>, Fai
     turns_in_order(tx.all(sql, [session.uuid().into()]).await?)
 }
 
-async fn mark_one(
-    tx: &Transaction,
-    session: SessionId,
-    turn: TurnId,
-) -> Result<CancelRequest, Failure> {
+async fn mark_one(tx: &Link, session: SessionId, turn: TurnId) -> Result<CancelRequest, Failure> {
     let sql = format!(
         "UPDATE turns SET cancel_requested_at = COALESCE(cancel_requested_at, {now}) \
          WHERE id = $1 AND session_id = $2 AND finished_at IS NULL RETURNING {TURN}",

@@ -57,7 +57,7 @@ impl SqlStore {
         executor: ExecutorId,
         lease: Lease,
     ) -> Result<Option<Vec<OwnedTurn>>, Failure> {
-        let link = self.beat();
+        let link = self.beat().await?;
         if let Lease::For(time) = lease {
             let sql = format!(
                 "UPDATE executors SET expires_at = {now} + $2 WHERE id = $1 AND expires_at > {now}",
@@ -88,6 +88,7 @@ impl SqlStore {
 
     pub(super) async fn drop_lease(&self, executor: ExecutorId) -> Result<(), Failure> {
         self.write()
+            .await?
             .execute(
                 "DELETE FROM executors WHERE id = $1",
                 [executor.uuid().into()],

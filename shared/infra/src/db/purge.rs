@@ -7,11 +7,9 @@ use super::{
     store::{Link, SqlStore},
 };
 use copilot_core::{id::SessionId, message::TURN_SPAN};
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use std::time::Duration;
 use uuid::Uuid;
-
-type Transaction = Link<DatabaseTransaction>;
 
 /// One call removes at most this many turns with all that is theirs: the only writer of a
 /// SQLite file must not be held for long. What is left goes with the next call.
@@ -62,7 +60,7 @@ impl SqlStore {
 
     /// Asked by a reader first: most of the time there is nothing to write.
     async fn nothing_deleted(&self, age: Duration) -> Result<bool, Failure> {
-        let link = self.read();
+        let link = self.read().await?;
         let sql = format!(
             "SELECT COUNT(*) AS n FROM (SELECT id FROM sessions \
              WHERE deleted_at IS NOT NULL AND deleted_at <= {now} - $1 LIMIT 1) AS due",
@@ -73,7 +71,7 @@ impl SqlStore {
     }
 }
 
-async fn oldest_turns(tx: &Transaction, session: Uuid, at_most: i64) -> Result<Slice, Failure> {
+async fn oldest_turns(tx: &Link, session: Uuid, at_most: i64) -> Result<Slice, Failure> {
     tx.one::<Slice>(
         "SELECT COUNT(*) AS turns, MAX(number) AS last FROM \
          (SELECT number FROM turns WHERE session_id = $1 ORDER BY number LIMIT $2) AS slice",
@@ -83,7 +81,7 @@ async fn oldest_turns(tx: &Transaction, session: Uuid, at_most: i64) -> Result<S
     .ok_or_else(|| Failure::Data("no row from a count".to_owned()))
 }
 
-async fn remove_turns(tx: &Transaction, session: Uuid, last: i64) -> Result<(), Failure> {
+async fn remove_turns(tx: &Link, session: Uuid, last: i64) -> Result<(), Failure> {
     for table in ["turn_parts", "tool_calls"] {
         let sql = format!(
             "DELETE FROM {table} WHERE turn_id IN (SELECT id FROM turns WHERE session_id = $1 AND number <= $2)"
@@ -105,7 +103,7 @@ async fn remove_turns(tx: &Transaction, session: Uuid, last: i64) -> Result<(), 
 }
 
 /// Files that are to stay lose their session, the others go with it.
-async fn remove_session(tx: &Transaction, session: Uuid) -> Result<(), Failure> {
+async fn remove_session(tx: &Link, session: Uuid) -> Result<(), Failure> {
     tx.execute(
         "DELETE FROM files WHERE session_id = $1 \
          AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.id = files.session_id AND s.keep_files)",

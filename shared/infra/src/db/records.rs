@@ -18,7 +18,7 @@ use copilot_core::{
     session::Owner,
     turn::{Turn, TurnKey},
 };
-use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
+use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
 #[async_trait]
@@ -96,6 +96,7 @@ impl SqlStore {
             owner_column(owner),
         ];
         self.read()
+            .await?
             .one::<turns::Model>(sql, values)
             .await?
             .map(Turn::try_from)
@@ -184,7 +185,7 @@ impl SqlStore {
         if turns.is_empty() {
             return Ok(Vec::new());
         }
-        let link = self.read();
+        let link = self.read().await?;
         let sql = format!(
             "SELECT t.id, t.status, t.attempt, \
              CAST(CASE WHEN t.finished_at IS NULL AND {held} THEN 1 ELSE 0 END AS bigint) AS held \
@@ -209,11 +210,7 @@ pub(super) fn id_values(turns: &[TurnId]) -> Vec<Value> {
     turns.iter().map(|turn| turn.uuid().into()).collect()
 }
 
-async fn stands(
-    tx: &Link<DatabaseTransaction>,
-    owner: &Owner,
-    session: SessionId,
-) -> Result<bool, Failure> {
+async fn stands(tx: &Link, owner: &Owner, session: SessionId) -> Result<bool, Failure> {
     let row = tx
         .one::<IdRow>(
             "SELECT id FROM sessions WHERE id = $1 AND deleted_at IS NULL AND user_id IS NOT DISTINCT FROM $2",

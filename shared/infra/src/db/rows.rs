@@ -16,7 +16,7 @@ use copilot_core::{
     turn::{Turn, TurnKey},
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     sea_query::OnConflict,
 };
 use uuid::Uuid;
@@ -94,8 +94,8 @@ pub(super) fn turns_in_order(mut rows: Vec<turns::Model>) -> Result<Vec<Turn>, F
 }
 
 /// Stores messages of turn `number`. One that is there already stays as it is.
-pub(super) async fn insert_messages<C: ConnectionTrait>(
-    link: &Link<C>,
+pub(super) async fn insert_messages(
+    link: &Link,
     key: TurnKey,
     number: i64,
     at: i64,
@@ -110,13 +110,13 @@ pub(super) async fn insert_messages<C: ConnectionTrait>(
         .map(|row| row.map(messages::ActiveModel::from))
         .collect::<Result<Vec<_>, _>>()?;
     let insert = messages::Entity::insert_many(rows).on_conflict(do_nothing());
-    insert.exec_without_returning(&link.connection).await?;
+    link.defer_built(insert).await?;
     Ok(())
 }
 
 /// Stores ledger rows. One that is there already stays as it is.
-pub(super) async fn insert_calls<C: ConnectionTrait>(
-    link: &Link<C>,
+pub(super) async fn insert_calls(
+    link: &Link,
     turn: TurnId,
     calls: Vec<LedgerCall>,
 ) -> Result<(), Failure> {
@@ -129,13 +129,13 @@ pub(super) async fn insert_calls<C: ConnectionTrait>(
         .map(|row| row.map(tool_calls::ActiveModel::from))
         .collect::<Result<Vec<_>, _>>()?;
     let insert = tool_calls::Entity::insert_many(rows).on_conflict(do_nothing());
-    insert.exec_without_returning(&link.connection).await?;
+    link.defer_built(insert).await?;
     Ok(())
 }
 
 /// Stores the parts of one durable point. Once there, they stay as they are.
-pub(super) async fn insert_parts<C: ConnectionTrait>(
-    link: &Link<C>,
+pub(super) async fn insert_parts(
+    link: &Link,
     turn: TurnId,
     parts: &[Entry],
 ) -> Result<(), Failure> {
@@ -144,7 +144,7 @@ pub(super) async fn insert_parts<C: ConnectionTrait>(
     };
     let row = turn_parts::ActiveModel::from(turn_parts::Model::new(turn, last.position, parts)?);
     let insert = turn_parts::Entity::insert(row).on_conflict(do_nothing());
-    insert.exec_without_returning(&link.connection).await?;
+    link.defer_built(insert).await?;
     Ok(())
 }
 
@@ -153,10 +153,7 @@ fn do_nothing() -> OnConflict {
 }
 
 /// A turn's opening and stored parts, oldest first.
-pub(super) async fn parts_of<C: ConnectionTrait>(
-    link: &Link<C>,
-    turn: &Turn,
-) -> Result<Vec<Entry>, Failure> {
+pub(super) async fn parts_of(link: &Link, turn: &Turn) -> Result<Vec<Entry>, Failure> {
     let mut parts = turn.opening();
     if turn.durable == turn.opening_end() {
         return Ok(parts);
@@ -174,10 +171,7 @@ pub(super) async fn parts_of<C: ConnectionTrait>(
 }
 
 /// The calls of the turn's last reply, if one of them is not done yet.
-pub(super) async fn unfinished_calls<C: ConnectionTrait>(
-    link: &Link<C>,
-    turn: &Turn,
-) -> Result<Vec<LedgerCall>, Failure> {
+pub(super) async fn unfinished_calls(link: &Link, turn: &Turn) -> Result<Vec<LedgerCall>, Failure> {
     if turn.steps == 0 {
         return Ok(Vec::new());
     }
@@ -208,15 +202,21 @@ pub(super) fn end_columns(parts: &[Entry]) -> Result<(Option<i64>, Option<i64>),
     Ok((Some(attempt.into()), Some(super::names::column(unit)?)))
 }
 
-/// A session's `updated_at` moves; false if the session is gone. Also takes the session's
+/// The session's `updated_at` moves; false if the session is gone. Also takes the session's
 /// lock, which comes before those of its turns.
-pub(super) async fn touch_session<C: ConnectionTrait>(
-    link: &Link<C>,
-    session: Uuid,
-) -> Result<bool, DbErr> {
-    let sql = format!(
+pub(super) async fn touch_session(link: &Link, session: Uuid) -> Result<bool, DbErr> {
+    let touched = link.execute(touch(link), [session.into()]).await?;
+    Ok(touched > 0)
+}
+
+/// [`touch_session`] by somebody who has its lock and knows that it stands.
+pub(super) async fn touch_locked_session(link: &Link, session: Uuid) -> Result<(), DbErr> {
+    link.defer(touch(link), [session.into()]).await
+}
+
+fn touch(link: &Link) -> String {
+    format!(
         "UPDATE sessions SET updated_at = {now} WHERE id = $1 AND deleted_at IS NULL",
         now = link.dialect.now(),
-    );
-    Ok(link.execute(sql, [session.into()]).await? > 0)
+    )
 }

@@ -99,7 +99,7 @@ impl SessionStore for SqlStore {
 
 impl SqlStore {
     async fn insert_session(&self, new: NewSession) -> Result<Session, Failure> {
-        let link = self.write();
+        let link = self.write().await?;
         let sql = format!(
             "INSERT INTO sessions (id, client_id, user_id, turn_count, created_at, updated_at, keep_files) \
              SELECT $1, $2, $3, 0, clock.now, clock.now, $4 FROM (SELECT {now} AS now) AS clock \
@@ -160,6 +160,7 @@ impl SqlStore {
         );
         let values = [id.uuid().into(), owner_column(owner)];
         self.read()
+            .await?
             .one::<SessionRow>(sql, values)
             .await?
             .map(Session::try_from)
@@ -179,6 +180,7 @@ impl SqlStore {
         );
         let values = [user.as_str().into(), client_id.into()];
         self.read()
+            .await?
             .one::<SessionRow>(sql, values)
             .await?
             .map(Session::try_from)
@@ -191,7 +193,7 @@ impl SqlStore {
         id: SessionId,
         title: &str,
     ) -> Result<Option<()>, Failure> {
-        let link = self.write();
+        let link = self.write().await?;
         let sql = format!(
             "UPDATE sessions SET title = $3, updated_at = {now} \
              WHERE id = $1 AND deleted_at IS NULL AND user_id IS NOT DISTINCT FROM $2",

@@ -14,10 +14,8 @@ use copilot_core::{
     session::{ActiveMessages, ActiveStream, MessagePage, Owner, Session, SessionSnapshot},
     turn::TurnStatus,
 };
-use sea_orm::{DatabaseTransaction, FromQueryResult};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
-
-type Transaction = Link<DatabaseTransaction>;
 
 /// The session and its oldest unfinished turn.
 #[derive(FromQueryResult)]
@@ -82,7 +80,7 @@ impl SqlStore {
     }
 }
 
-async fn head(tx: &Transaction, owner: &Owner, id: SessionId) -> Result<Option<Head>, Failure> {
+async fn head(tx: &Link, owner: &Owner, id: SessionId) -> Result<Option<Head>, Failure> {
     let sql = format!(
         "SELECT {columns}, a.id AS active_turn, a.started_at AS active_started_at, \
          (SELECT m.id FROM messages m WHERE m.session_id = s.id ORDER BY m.sequence DESC LIMIT 1) \
@@ -99,7 +97,7 @@ async fn head(tx: &Transaction, owner: &Owner, id: SessionId) -> Result<Option<H
 /// The newest shown messages before the page's mark, newest first, and one more to know
 /// whether there are more. What an unfinished turn has made is left out, never the message
 /// that began it.
-async fn shown(tx: &Transaction, id: SessionId, page: MessagePage) -> Result<Vec<Shown>, Failure> {
+async fn shown(tx: &Link, id: SessionId, page: MessagePage) -> Result<Vec<Shown>, Failure> {
     let hidden = match page.active {
         ActiveMessages::Shown => String::new(),
         ActiveMessages::Hidden => {

@@ -1,10 +1,12 @@
 //! The one store, and how its statements reach the database.
 
-use super::{database::Database, dialect::Dialect, failure::Failure};
-use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult,
-    IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+use super::{
+    connection::{Begin, Connection, Source},
+    database::Database,
+    dialect::Dialect,
+    failure::Failure,
 };
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryTrait, Statement, Value};
 
 /// All store ports of `copilot-core` on one database.
 #[derive(Debug)]
@@ -25,79 +27,48 @@ impl SqlStore {
         &self.database
     }
 
-    pub(super) const fn dialect(&self) -> Dialect {
-        self.database.dialect
-    }
-
     /// A transaction that writes. On SQLite it is the only one from its beginning.
-    pub(super) async fn begin(&self) -> Result<Link<DatabaseTransaction>, Failure> {
-        let options = match self.dialect() {
-            Dialect::Sqlite => TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            },
-            Dialect::Postgres => TransactionOptions::default(),
-        };
-        self.begin_on(&self.database.writer, options).await
+    pub(super) async fn begin(&self) -> Result<Link, Failure> {
+        self.take(&self.database.writer, Begin::Writing).await
     }
 
     /// A transaction that reads one snapshot.
-    pub(super) async fn begin_read(&self) -> Result<Link<DatabaseTransaction>, Failure> {
-        let options = match self.dialect() {
-            Dialect::Sqlite => TransactionOptions::default(),
-            Dialect::Postgres => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            },
-        };
-        self.begin_on(&self.database.reader, options).await
-    }
-
-    async fn begin_on(
-        &self,
-        connection: &DatabaseConnection,
-        options: TransactionOptions,
-    ) -> Result<Link<DatabaseTransaction>, Failure> {
-        Ok(Link {
-            connection: connection.begin_with_options(options).await?,
-            dialect: self.dialect(),
-        })
+    pub(super) async fn begin_read(&self) -> Result<Link, Failure> {
+        self.take(&self.database.reader, Begin::Reading).await
     }
 
     /// For one statement that writes.
-    pub(super) fn write(&self) -> Link<DatabaseConnection> {
-        Link {
-            connection: self.database.writer.clone(),
-            dialect: self.dialect(),
-        }
+    pub(super) async fn write(&self) -> Result<Link, Failure> {
+        self.take(&self.database.writer, Begin::Not).await
     }
 
-    /// For one statement that reads.
-    pub(super) fn read(&self) -> Link<DatabaseConnection> {
-        Link {
-            connection: self.database.reader.clone(),
-            dialect: self.dialect(),
-        }
+    /// For statements that read, each for itself.
+    pub(super) async fn read(&self) -> Result<Link, Failure> {
+        self.take(&self.database.reader, Begin::Not).await
     }
 
     /// For heartbeats: no turn can exhaust it.
-    pub(super) fn beat(&self) -> Link<DatabaseConnection> {
-        Link {
-            connection: self.database.beat.clone(),
-            dialect: self.dialect(),
-        }
+    pub(super) async fn beat(&self) -> Result<Link, Failure> {
+        self.take(&self.database.beat, Begin::Not).await
+    }
+
+    async fn take(&self, source: &Source, begin: Begin) -> Result<Link, Failure> {
+        let dialect = self.database.dialect;
+        Ok(Link {
+            connection: source.take(dialect, begin).await?,
+            dialect,
+        })
     }
 }
 
 /// A connection or transaction that knows its dialect. Statements have `$1` placeholders,
 /// which both drivers take.
-pub(super) struct Link<C> {
-    pub(super) connection: C,
+pub(super) struct Link {
+    pub(super) connection: Connection,
     pub(super) dialect: Dialect,
 }
 
-impl<C: ConnectionTrait> Link<C> {
+impl Link {
     /// Runs a statement; tells how many rows it touched.
     pub(super) async fn execute(
         &self,
@@ -139,21 +110,36 @@ impl<C: ConnectionTrait> Link<C> {
             .collect()
     }
 
-    fn statement(
+    /// Runs a statement whose answer nobody waits for: at the latest the commit tells if it
+    /// failed, and on a SQLite file both are one trip.
+    pub(super) async fn defer(
         &self,
-        sql: impl Into<String>,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Statement {
-        Statement::from_sql_and_values(self.dialect.backend(), sql, values)
+        sql: impl Into<String> + Send,
+        values: impl IntoIterator<Item = Value> + Send,
+    ) -> Result<(), DbErr> {
+        self.connection.defer(self.statement(sql, values)).await
     }
-}
 
-impl Link<DatabaseTransaction> {
+    /// [`Self::defer`] for what sea-orm has built.
+    pub(super) async fn defer_built(&self, query: impl QueryTrait) -> Result<(), DbErr> {
+        self.connection
+            .defer(query.build(self.dialect.backend()))
+            .await
+    }
+
     pub(super) async fn commit(self) -> Result<(), DbErr> {
         self.connection.commit().await
     }
 
     pub(super) async fn rollback(self) -> Result<(), DbErr> {
         self.connection.rollback().await
+    }
+
+    fn statement(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Statement {
+        Statement::from_sql_and_values(self.dialect.backend(), sql, values)
     }
 }

@@ -19,7 +19,7 @@ use copilot_core::{
     },
     turn::{Turn, TurnKey},
 };
-use sea_orm::{DatabaseTransaction, FromQueryResult, Value};
+use sea_orm::{FromQueryResult, Value};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -99,7 +99,7 @@ impl SqlStore {
         overdue_grace: Duration,
         limit: u32,
     ) -> Result<Vec<(TurnKey, CloseCause)>, Failure> {
-        let link = self.read();
+        let link = self.read().await?;
         let sql = format!(
             "SELECT id, session_id, cause FROM ( \
              SELECT t.id, t.session_id, t.created_at, CAST(1 AS bigint) AS cause FROM turns t \
@@ -183,7 +183,7 @@ impl SqlStore {
         if turns.is_empty() {
             return Ok(());
         }
-        let link = self.write();
+        let link = self.write().await?;
         let sql = format!(
             "UPDATE turns SET owner = NULL WHERE id IN ( \
              SELECT o.id FROM turns o WHERE o.id IN ({ids}) \
@@ -196,7 +196,7 @@ impl SqlStore {
     }
 
     async fn find_unfinished_streams(&self, limit: u32) -> Result<Vec<TurnKey>, Failure> {
-        let link = self.read();
+        let link = self.read().await?;
         let sql = format!(
             "SELECT t.id, t.session_id FROM turns t \
              WHERE t.owner IS NOT NULL AND t.finished_at IS NOT NULL AND NOT {held} AND {SESSION_STANDS} \
@@ -213,7 +213,7 @@ fn exhausted(held: &str, max_attempts: &str) -> String {
     format!("(NOT {held} AND {LOST_ATTEMPTS} >= {max_attempts})")
 }
 
-async fn next_place(tx: &Link<DatabaseTransaction>, turn: &Turn) -> Result<u32, Failure> {
+async fn next_place(tx: &Link, turn: &Turn) -> Result<u32, Failure> {
     let newest = tx
         .one::<NewestRow>(
             "SELECT MAX(sequence) AS newest FROM messages \

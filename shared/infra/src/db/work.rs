@@ -129,6 +129,7 @@ impl SqlStore {
         let values = [ended.session_id.uuid().into(), ended.turn_id.uuid().into()];
         Ok(self
             .read()
+            .await?
             .one::<KeyRow>(sql, values)
             .await?
             .map(TurnKey::from))

@@ -126,5 +126,6 @@ store_suite! {
         a_turn_is_found_by_its_owner_alone
         what_is_recorded_is_opening_and_parts;
     crowd:
+        a_caller_that_goes_away_leaves_a_whole_or_nothing
         many_hands_at_once_leave_every_turn_with_one_end;
 }

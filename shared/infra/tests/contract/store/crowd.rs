@@ -23,6 +23,76 @@ const ALL: Page = Page {
     offset: 0,
 };
 
+/// A client that hangs up drops the call wherever it stands. What it had begun is there as a
+/// whole or not at all, and nobody after it is held up.
+pub(crate) async fn a_caller_that_goes_away_leaves_a_whole_or_nothing(subject: &Subject) {
+    let store = subject.port();
+    let session = session_of(&store, &ann()).await;
+    let me = executor(&store).await;
+    let rules = ClaimRules {
+        max_running: 100,
+        ..RULES
+    };
+    let owner = ann();
+    let mut last = None;
+    for patience in 0..60 {
+        let patience = Duration::from_micros(patience * 40);
+        let caps = Caps {
+            running: 100,
+            in_flight: 1_000,
+        };
+        let accept = store.accept(&owner, session, NewTurn { caps, ..new_turn() });
+        drop(tokio::time::timeout(patience, accept).await);
+        if let Some(turn) = &last {
+            let ending = store.commit_end(fence(turn), end(turn, TurnStatus::Completed));
+            drop(tokio::time::timeout(patience, ending).await);
+        }
+        drop(
+            tokio::time::timeout(
+                patience,
+                store.snapshot(&ann(), session, MessagePage::default()),
+            )
+            .await,
+        );
+        store.probe().await.unwrap();
+        let active = store.active_turn(&ann(), session).await.unwrap().flatten();
+        if let Some(active) = active {
+            last = store.claim(me, active.id, rules).await.unwrap().or(last);
+        }
+    }
+    let turns = store
+        .list_turns(
+            &ann(),
+            session,
+            Page {
+                limit: 1_000,
+                offset: 0,
+            },
+        )
+        .await
+        .unwrap()
+        .unwrap();
+    let ended = turns
+        .items
+        .iter()
+        .filter(|turn| turn.status.is_terminal())
+        .count();
+    assert_eq!(
+        subject.rows("messages").await,
+        i64::try_from(turns.items.len() + ended).unwrap()
+    );
+    assert_eq!(
+        subject.rows("turn_parts").await,
+        i64::try_from(ended).unwrap()
+    );
+    let mut numbers: Vec<_> = turns.items.iter().map(|turn| turn.number).collect();
+    numbers.reverse();
+    assert_eq!(
+        numbers,
+        (1..=i64::try_from(turns.items.len()).unwrap()).collect::<Vec<_>>()
+    );
+}
+
 /// Clients, executors and looks work on the same few sessions at once. Nobody may be told of
 /// a failure (a deadlock, say), and in the end every turn has ended once.
 pub(crate) async fn many_hands_at_once_leave_every_turn_with_one_end(subject: &Subject) {

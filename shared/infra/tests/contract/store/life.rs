@@ -84,22 +84,34 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 96,
+        cases: 64,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
     fn every_history_of_turns_goes_as_the_model_says(steps in proptest::collection::vec(step(), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(backend::run(Backend::SqliteMemory, async |subject: &Subject| {
-            let mut history = History::begin(subject).await;
-            for step in steps {
-                history.take(step).await;
-                history.check().await;
-            }
-        }));
+        go_through(Backend::SqliteMemory, steps);
     }
+
+    #[test]
+    fn every_history_on_a_file_goes_as_the_model_says(steps in proptest::collection::vec(step(), 1..60)) {
+        go_through(Backend::SqliteFile, steps);
+    }
+}
+
+fn go_through(backend: Backend, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(backend::run(backend, async |subject: &Subject| {
+        let mut history = History::begin(subject).await;
+        for step in steps {
+            history.take(step).await;
+            history.check().await;
+        }
+    }));
 }
 
 /// A turn as the model knows it.
