@@ -137,9 +137,14 @@ impl Appender {
     /// goes out at once, and with it what has gathered; a block's first delta comes together
     /// with its start.
     async fn gather(&mut self, appended_at: Option<Instant>, told: &mut Vec<Told>) {
-        let Some(until) = appended_at.map(|appended_at| appended_at + GATHER) else { return };
+        let Some(until) = appended_at.map(|appended_at| appended_at + GATHER) else {
+            return;
+        };
         let mut seen = 0;
-        while told.iter().skip(seen).all(Told::is_delta) && told.len() < BATCH && Instant::now() < until {
+        while told.iter().skip(seen).all(Told::is_delta)
+            && told.len() < BATCH
+            && Instant::now() < until
+        {
             seen = told.len();
             match tokio::time::timeout_at(until, self.told.recv_many(told, BATCH)).await {
                 Ok(received) if received > 0 => {}

@@ -28,7 +28,9 @@ const OPENAI_URL: &str = "https://api.openai.com/v1/";
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// A provider that this version has no adapter for.
-    #[error("llm.provider: {0} is not in this version, use openai (any compatible endpoint) or builtin")]
+    #[error(
+        "llm.provider: {0} is not in this version, use openai (any compatible endpoint) or builtin"
+    )]
     Provider(&'static str),
     /// Address, key or headers of the provider.
     #[error(transparent)]
@@ -76,7 +78,11 @@ pub fn executor_config(settings: &Settings) -> ExecutorConfig {
     ExecutorConfig {
         concurrency: u16::try_from(executor.concurrency).unwrap_or(u16::MAX),
         heartbeat: executor.heartbeat,
-        lease: if alone { Lease::Process } else { Lease::For(executor.lease) },
+        lease: if alone {
+            Lease::Process
+        } else {
+            Lease::For(executor.lease)
+        },
         drain_timeout: drain_timeout(settings),
         rules: ClaimRules {
             max_running: settings.turn.max_running_per_user,
@@ -88,7 +94,10 @@ pub fn executor_config(settings: &Settings) -> ExecutorConfig {
 
 fn drain_timeout(settings: &Settings) -> Duration {
     match settings.program {
-        Program::Copilot => settings.executor.drain_timeout.min(settings.server.drain_timeout),
+        Program::Copilot => settings
+            .executor
+            .drain_timeout
+            .min(settings.server.drain_timeout),
         Program::Api | Program::Executor => settings.executor.drain_timeout,
     }
 }
@@ -102,7 +111,9 @@ fn provider(llm: &LlmSettings) -> Result<Arc<dyn ModelProvider>, SetupError> {
             let config = OpenAiConfig {
                 base_url: base_url.to_owned(),
                 api_key: llm.api_key.clone(),
-                headers: headers.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect(),
+                headers: headers
+                    .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+                    .collect(),
             };
             Ok(Arc::new(OpenAiProvider::new(&config)?))
         }
@@ -111,9 +122,14 @@ fn provider(llm: &LlmSettings) -> Result<Arc<dyn ModelProvider>, SetupError> {
 }
 
 fn persona(llm: &LlmSettings) -> Result<Option<String>, SetupError> {
-    let Some(path) = &llm.system_prompt_file else { return Ok(None) };
+    let Some(path) = &llm.system_prompt_file else {
+        return Ok(None);
+    };
     let read = fs::read_to_string(path);
-    read.map(Some).map_err(|source| SetupError::Persona { path: path.clone(), source })
+    read.map(Some).map_err(|source| SetupError::Persona {
+        path: path.clone(),
+        source,
+    })
 }
 
 fn engine_config(settings: &Settings) -> EngineConfig {
@@ -128,6 +144,9 @@ fn engine_config(settings: &Settings) -> EngineConfig {
         max_steps: settings.turn.max_steps,
         max_tools_at_once: TOOLS_AT_ONCE,
         idle_timeout: llm.idle_timeout,
-        retry: RetryPolicy { max_retries: llm.max_retries, ..RetryPolicy::default() },
+        retry: RetryPolicy {
+            max_retries: llm.max_retries,
+            ..RetryPolicy::default()
+        },
     }
 }

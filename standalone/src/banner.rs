@@ -8,7 +8,8 @@ pub(crate) fn banner(address: SocketAddr, base_path: &str, llm: &LlmSettings) ->
     let base = format!("http://{address}{base_path}");
     let answers = match llm.provider {
         Provider::Builtin => {
-            "the built-in provider, from the docs (set OPENAI_API_KEY for a language model)".to_owned()
+            "the built-in provider, from the docs (set OPENAI_API_KEY for a language model)"
+                .to_owned()
         }
         provider => format!("{} by {}", llm.model, provider.name()),
     };

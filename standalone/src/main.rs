@@ -53,7 +53,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn migrate(draft: &SettingsDraft, direction: Migrate) -> anyhow::Result<ExitCode> {
-    let database = adapters::connect(&draft.database()?).await.context("database.url")?;
+    let database = adapters::connect(&draft.database()?)
+        .await
+        .context("database.url")?;
     match direction {
         Migrate::Up => up(database.connection()).await?,
         Migrate::Down => Migrator::down(database.connection(), Some(1)).await?,

@@ -54,14 +54,31 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         tokio::join!(serving, watch.run(served.clone()));
         Ok(())
     });
-    println!("{}", banner(address, &settings.server.base_path, &settings.llm));
+    println!(
+        "{}",
+        banner(address, &settings.server.base_path, &settings.llm)
+    );
     let drain = settings.server.shutdown_delay + settings.server.drain_timeout;
     Ok(lifecycle.run_until_stopped(signals, drain).await.into())
 }
 
 fn executor_ports(adapters: &Adapters) -> Ports {
-    let Adapters { store, streams, queue, cancels, ids, clock } = adapters.clone();
-    Ports { store, streams, queue, cancels, ids, clock }
+    let Adapters {
+        store,
+        streams,
+        queue,
+        cancels,
+        ids,
+        clock,
+    } = adapters.clone();
+    Ports {
+        store,
+        streams,
+        queue,
+        cancels,
+        ids,
+        clock,
+    }
 }
 
 fn api_parts(
@@ -69,7 +86,14 @@ fn api_parts(
     adapters: Adapters,
     watch: Arc<Watch>,
 ) -> Result<ApiParts, UnservedSetting> {
-    let Adapters { store, streams, queue, cancels, ids, .. } = adapters;
+    let Adapters {
+        store,
+        streams,
+        queue,
+        cancels,
+        ids,
+        ..
+    } = adapters;
     Ok(ApiParts {
         store,
         streams,

@@ -8,14 +8,31 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("copilot-core", &[]),
     ("copilot-migrations", &[]),
     ("copilot-infra", &["copilot-core", "copilot-migrations"]),
-    ("copilot-runtime", &["copilot-core", "copilot-infra", "copilot-migrations"]),
+    (
+        "copilot-runtime",
+        &["copilot-core", "copilot-infra", "copilot-migrations"],
+    ),
     ("copilot-engine", &["copilot-core"]),
     ("copilot-tools", &["copilot-core", "copilot-engine"]),
-    ("copilot-executor", &["copilot-core", "copilot-engine", "copilot-runtime", "copilot-tools"]),
+    (
+        "copilot-executor",
+        &[
+            "copilot-core",
+            "copilot-engine",
+            "copilot-runtime",
+            "copilot-tools",
+        ],
+    ),
     ("copilot-api", &["copilot-core", "copilot-runtime"]),
     (
         "copilot",
-        &["copilot-api", "copilot-core", "copilot-executor", "copilot-migrations", "copilot-runtime"],
+        &[
+            "copilot-api",
+            "copilot-core",
+            "copilot-executor",
+            "copilot-migrations",
+            "copilot-runtime",
+        ],
     ),
 ];
 
@@ -30,12 +47,18 @@ const KEEPERS: &[(&str, &[&str])] = &[
 
 /// Normal dependencies of every member of the workspace, by name.
 fn dependencies() -> Vec<(String, BTreeSet<String>)> {
-    let metadata = MetadataCommand::new().no_deps().exec().expect("cargo metadata answers");
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .expect("cargo metadata answers");
     let packages = metadata.packages.into_iter();
     let normal = packages.map(|package| {
         let of_package = package.dependencies.into_iter();
         let names = of_package.filter(|dependency| dependency.kind == DependencyKind::Normal);
-        (package.name.to_string(), names.map(|dependency| dependency.name).collect())
+        (
+            package.name.to_string(),
+            names.map(|dependency| dependency.name).collect(),
+        )
     });
     normal.collect()
 }
@@ -44,10 +67,19 @@ fn dependencies() -> Vec<(String, BTreeSet<String>)> {
 fn arrows_between_our_crates_point_one_way() {
     let all = dependencies();
     for (name, allowed) in ARROWS {
-        let (_, found) = all.iter().find(|(package, _)| package == name).expect("the crate is there");
-        let ours: Vec<_> = found.iter().filter(|dependency| dependency.starts_with("copilot")).collect();
+        let (_, found) = all
+            .iter()
+            .find(|(package, _)| package == name)
+            .expect("the crate is there");
+        let ours: Vec<_> = found
+            .iter()
+            .filter(|dependency| dependency.starts_with("copilot"))
+            .collect();
         for dependency in ours {
-            assert!(allowed.contains(&dependency.as_str()), "{name} must not know {dependency}");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{name} must not know {dependency}"
+            );
         }
     }
 }
@@ -57,7 +89,10 @@ fn only_adapters_know_what_they_adapt() {
     for (package, found) in dependencies() {
         for (kept, keepers) in KEEPERS {
             let knows = found.contains(*kept);
-            assert!(!knows || keepers.contains(&package.as_str()), "{package} must not know {kept}");
+            assert!(
+                !knows || keepers.contains(&package.as_str()),
+                "{package} must not know {kept}"
+            );
         }
     }
 }
@@ -65,8 +100,19 @@ fn only_adapters_know_what_they_adapt() {
 #[test]
 fn the_vocabulary_does_no_io() {
     let all = dependencies();
-    let (_, core) = all.iter().find(|(package, _)| package == "copilot-core").expect("the crate is there");
-    for io in ["hyper", "poem", "reqwest", "sea-orm", "redis", "lapin", "object_store"] {
+    let (_, core) = all
+        .iter()
+        .find(|(package, _)| package == "copilot-core")
+        .expect("the crate is there");
+    for io in [
+        "hyper",
+        "poem",
+        "reqwest",
+        "sea-orm",
+        "redis",
+        "lapin",
+        "object_store",
+    ] {
         assert!(!core.contains(io), "copilot-core must not know {io}");
     }
 }

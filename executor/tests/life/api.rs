@@ -71,7 +71,12 @@ impl Api {
             reading: Reading::new(Arc::clone(&store), Arc::clone(&streams), watch),
             tasks,
             stop,
-            canceller: Canceller::new(Arc::clone(&store), Arc::clone(&streams), Arc::clone(&bus) as _, closer),
+            canceller: Canceller::new(
+                Arc::clone(&store),
+                Arc::clone(&streams),
+                Arc::clone(&bus) as _,
+                closer,
+            ),
             deleter: Deleter::new(store, streams, bus),
             owner,
         }
@@ -79,15 +84,22 @@ impl Api {
 
     /// Cancels one turn.
     pub(crate) async fn cancel(&self, turn: &Turn) -> Result<Option<Cancelled>, PortError> {
-        self.canceller.cancel(&self.owner, turn.session_id, Some(turn.id)).await
+        self.canceller
+            .cancel(&self.owner, turn.session_id, Some(turn.id))
+            .await
     }
 
     /// Cancels what a session is doing.
-    pub(crate) async fn cancel_session(&self, session: SessionId) -> Result<Option<Cancelled>, PortError> {
+    pub(crate) async fn cancel_session(
+        &self,
+        session: SessionId,
+    ) -> Result<Option<Cancelled>, PortError> {
         self.canceller.cancel(&self.owner, session, None).await
     }
 
     pub(crate) async fn delete(&self, session: SessionId) -> Result<Option<()>, PortError> {
-        self.deleter.delete(&self.owner, session, Files::Delete).await
+        self.deleter
+            .delete(&self.owner, session, Files::Delete)
+            .await
     }
 }

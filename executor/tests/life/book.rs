@@ -8,7 +8,16 @@ use std::{
 };
 
 /// What the words of an answer are taken from: one, two, three and four bytes a character.
-const WORDS: [&str; 8] = ["and ", "né ", "€ ", "so it goes ", "\u{1F980} ", "x", "\n\n", "\u{4E2D}\u{6587} "];
+const WORDS: [&str; 8] = [
+    "and ",
+    "né ",
+    "€ ",
+    "so it goes ",
+    "\u{1F980} ",
+    "x",
+    "\n\n",
+    "\u{4E2D}\u{6587} ",
+];
 
 /// All replies to one message, a step each; the last one calls no tool.
 #[derive(Clone, Debug)]
@@ -56,12 +65,18 @@ pub(crate) enum Flaw {
 
 impl Script {
     pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self { steps: steps.into_iter().collect(), pace: Duration::from_millis(1) }
+        Self {
+            steps: steps.into_iter().collect(),
+            pace: Duration::from_millis(1),
+        }
     }
 
     /// An answer of so many words and nothing else.
     pub(crate) fn says(words: u8) -> Self {
-        Self::new([Step { words, ..Step::default() }])
+        Self::new([Step {
+            words,
+            ..Step::default()
+        }])
     }
 
     /// An answer with one step for each list of tools, and a last one without.
@@ -72,7 +87,10 @@ impl Script {
             calls: tools.iter().map(|tool| Call::of(tool)).collect(),
             flaw: Flaw::None,
         });
-        Self::new(calling.chain([Step { words: 6, ..Step::default() }]))
+        Self::new(calling.chain([Step {
+            words: 6,
+            ..Step::default()
+        }]))
     }
 
     pub(crate) fn with_flaw(mut self, step: usize, flaw: Flaw) -> Self {
@@ -85,18 +103,29 @@ impl Script {
         self
     }
 
-    /// Whether nothing in it prevents a good end.
+    /// Whether no reply of it breaks off, or hangs.
     pub(crate) fn can_complete(&self) -> bool {
-        let fails = |step: &Step| {
-            matches!(step.flaw, Flaw::Breaks | Flaw::Hangs) || step.calls.iter().any(|call| call.conduct == "fails")
-        };
-        !self.steps.iter().any(fails)
+        let ends =
+            |step: &Step| step.words == 0 || !matches!(step.flaw, Flaw::Breaks | Flaw::Hangs);
+        self.steps.iter().all(ends)
+    }
+
+    /// Whether a tool of it fails for good.
+    pub(crate) fn has_fatal_call(&self) -> bool {
+        self.steps
+            .iter()
+            .flat_map(|step| &step.calls)
+            .any(|call| call.conduct == "fails")
     }
 }
 
 impl Call {
     pub(crate) const fn of(tool: &'static str) -> Self {
-        Self { tool, conduct: "works", takes: 2 }
+        Self {
+            tool,
+            conduct: "works",
+            takes: 2,
+        }
     }
 }
 
@@ -142,12 +171,18 @@ impl Book {
     /// Begins a reply: no two invocations say the same.
     pub(crate) fn invoke(&self, key: &str, step: u32) -> Option<(Script, Step, Said)> {
         let script = self.script(key)?;
-        let played = script.steps.get(usize::try_from(step).unwrap().checked_sub(1)?)?.clone();
+        let played = script
+            .steps
+            .get(usize::try_from(step).unwrap().checked_sub(1)?)?
+            .clone();
         let mut all = locked(&self.said);
         let said = all.entry(key.to_owned()).or_default();
-        let invocation = u32::try_from(said.iter().filter(|said| said.step == step).count() + 1).unwrap();
+        let invocation =
+            u32::try_from(said.iter().filter(|said| said.step == step).count() + 1).unwrap();
         let name = format!("{key}.{step}#{invocation}");
-        let words = |many: u8, salt: usize| (0..usize::from(many)).map(move |n| WORDS[(n * 3 + salt) % WORDS.len()]);
+        let words = |many: u8, salt: usize| {
+            (0..usize::from(many)).map(move |n| WORDS[(n * 3 + salt) % WORDS.len()])
+        };
         let salt = name.bytes().map(usize::from).sum::<usize>();
         let mut text = Vec::new();
         if played.words > 0 {
@@ -160,12 +195,26 @@ impl Book {
             reasoning.extend(words(played.thinking, salt + 1).map(str::to_owned));
         }
         let same_ids = self.same_ids.load(std::sync::atomic::Ordering::Relaxed);
-        let calls = played.calls.iter().enumerate().map(|(slot, call)| ToolCall {
-            id: if same_ids { format!("call_{step}_{slot}") } else { format!("{name}.{slot}") },
-            name: call.tool.to_owned(),
-            arguments: format!(r#"{{"conduct":"{}","takes":{}}}"#, call.conduct, call.takes),
-        });
-        let reply = Said { step, invocation, reasoning, text, calls: calls.collect() };
+        let calls = played
+            .calls
+            .iter()
+            .enumerate()
+            .map(|(slot, call)| ToolCall {
+                id: if same_ids {
+                    format!("call_{step}_{slot}")
+                } else {
+                    format!("{name}.{slot}")
+                },
+                name: call.tool.to_owned(),
+                arguments: format!(r#"{{"conduct":"{}","takes":{}}}"#, call.conduct, call.takes),
+            });
+        let reply = Said {
+            step,
+            invocation,
+            reasoning,
+            text,
+            calls: calls.collect(),
+        };
         said.push(reply.clone());
         Some((script, played, reply))
     }

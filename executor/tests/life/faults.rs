@@ -63,7 +63,13 @@ impl What {
     const fn is_streams(self) -> bool {
         matches!(
             self,
-            Self::Begin | Self::Append | Self::Finish | Self::Read | Self::Status | Self::Follow | Self::Bury
+            Self::Begin
+                | Self::Append
+                | Self::Finish
+                | Self::Read
+                | Self::Status
+                | Self::Follow
+                | Self::Bury
         )
     }
 
@@ -196,11 +202,18 @@ impl Faults {
         let away = (what.is_store() && self.store_away.load(Ordering::Relaxed))
             || (what.is_streams() && self.streams_away.load(Ordering::Relaxed));
         if when == When::Before && away {
-            return Err(PortError::unavailable("passing a point", format!("{what:?} is away")));
+            return Err(PortError::unavailable(
+                "passing a point",
+                format!("{what:?} is away"),
+            ));
         }
-        let Some((act, gate)) = self.due(what, when) else { return Ok(()) };
-        self.log.note(&self.name, format!("{act:?} {when:?} {what:?}"));
-        let by_order = || PortError::unavailable("passing a point", format!("{what:?} failed by order"));
+        let Some((act, gate)) = self.due(what, when) else {
+            return Ok(());
+        };
+        self.log
+            .note(&self.name, format!("{act:?} {when:?} {what:?}"));
+        let by_order =
+            || PortError::unavailable("passing a point", format!("{what:?} failed by order"));
         match act {
             Act::Hold => {
                 gate.arrive();
@@ -210,7 +223,8 @@ impl Faults {
                 // By a task of its own: who comes here may share a task with one that must
                 // go on first.
                 let (faults, freezing) = (Arc::clone(self), Arc::clone(&gate));
-                let frozen = Handle::current().spawn(async move { faults.stand_still(&freezing).await });
+                let frozen =
+                    Handle::current().spawn(async move { faults.stand_still(&freezing).await });
                 frozen.await.expect("the process thaws");
             }
             Act::Fail => {
@@ -239,18 +253,35 @@ impl Faults {
     /// A gate at which the process stands still by itself: it thaws when the process dies.
     pub(crate) fn watch_over(&self, gate: &Arc<Gate>) {
         let (what, when, gate) = (What::Passing, When::Before, Arc::clone(gate));
-        self.rules().push(Rule { what, when, skip: 0, times: 0, act: Act::Freeze, gate });
+        self.rules().push(Rule {
+            what,
+            when,
+            skip: 0,
+            times: 0,
+            act: Act::Freeze,
+            gate,
+        });
     }
 
     fn lay(&self, what: What, when: When, skip: u32, times: u32, act: Act) -> Arc<Gate> {
         let gate = Arc::new(Gate::new(format!("{act:?} {when:?} {what:?} {skip}")));
-        self.rules().push(Rule { what, when, skip, times, act, gate: Arc::clone(&gate) });
+        self.rules().push(Rule {
+            what,
+            when,
+            skip,
+            times,
+            act,
+            gate: Arc::clone(&gate),
+        });
         gate
     }
 
     fn due(&self, what: What, when: When) -> Option<(Act, Arc<Gate>)> {
         let mut rules = self.rules();
-        for rule in rules.iter_mut().filter(|rule| rule.what == what && rule.when == when && rule.times > 0) {
+        for rule in rules
+            .iter_mut()
+            .filter(|rule| rule.what == what && rule.when == when && rule.times > 0)
+        {
             if rule.skip > 0 {
                 rule.skip -= 1;
                 continue;
@@ -290,7 +321,8 @@ impl Gate {
     /// Waits until somebody is there.
     pub(crate) async fn arrived(&self) {
         let mut arrived = self.arrived.subscribe();
-        let arrival = tokio::time::timeout(ARRIVAL_LIMIT, arrived.wait_for(|arrived| *arrived)).await;
+        let arrival =
+            tokio::time::timeout(ARRIVAL_LIMIT, arrived.wait_for(|arrived| *arrived)).await;
         assert!(arrival.is_ok(), "nobody comes to {}", self.place);
     }
 

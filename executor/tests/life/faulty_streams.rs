@@ -39,7 +39,10 @@ impl FaultyStreams {
         self.faults.pass(what, When::Before).await?;
         let answer = call.await?;
         if let Some(told) = tell(&answer) {
-            self.log.note(&self.faults.name, format!("{what:?} {} {told}", self.log.name_of(turn.turn_id)));
+            self.log.note(
+                &self.faults.name,
+                format!("{what:?} {} {told}", self.log.name_of(turn.turn_id)),
+            );
         }
         self.faults.pass(what, When::After).await?;
         Ok(answer)
@@ -56,38 +59,54 @@ fn appended(append: &Append) -> impl FnOnce(&Appended) -> Option<String> + use<>
 impl TurnStreams for FaultyStreams {
     async fn begin(&self, turn: TurnKey, attempt: Attempt) -> Result<Begun, PortError> {
         let tell = |begun: &Begun| Some(format!("attempt {attempt}: {begun:?}"));
-        self.through(What::Begin, turn, self.inner.begin(turn, attempt), tell).await
+        self.through(What::Begin, turn, self.inner.begin(turn, attempt), tell)
+            .await
     }
 
     async fn append(&self, turn: TurnKey, append: Append) -> Result<Appended, PortError> {
         let tell = appended(&append);
-        self.through(What::Append, turn, self.inner.append(turn, append), tell).await
+        self.through(What::Append, turn, self.inner.append(turn, append), tell)
+            .await
     }
 
     async fn finish(&self, turn: TurnKey, append: Append) -> Result<Appended, PortError> {
         let tell = appended(&append);
-        self.through(What::Finish, turn, self.inner.finish(turn, append), tell).await
+        self.through(What::Finish, turn, self.inner.finish(turn, append), tell)
+            .await
     }
 
     async fn publish(&self, turn: TurnKey, event: Event) -> Result<(), PortError> {
-        self.through(What::Passing, turn, self.inner.publish(turn, event), |()| None).await
+        self.through(What::Passing, turn, self.inner.publish(turn, event), |()| {
+            None
+        })
+        .await
     }
 
-    async fn read(&self, turn: TurnKey, after: Position) -> Result<Option<Vec<Arc<Entry>>>, PortError> {
-        let mut entries = self.through(What::Read, turn, self.inner.read(turn, after), |_| None).await?;
+    async fn read(
+        &self,
+        turn: TurnKey,
+        after: Position,
+    ) -> Result<Option<Vec<Arc<Entry>>>, PortError> {
+        let mut entries = self
+            .through(What::Read, turn, self.inner.read(turn, after), |_| None)
+            .await?;
         if let Some(entries) = &mut entries {
-            let kept = entries.len().saturating_sub(self.missing.load(Ordering::Relaxed));
+            let kept = entries
+                .len()
+                .saturating_sub(self.missing.load(Ordering::Relaxed));
             entries.truncate(kept);
         }
         Ok(entries)
     }
 
     async fn status(&self, turn: TurnKey) -> Result<Option<LiveStatus>, PortError> {
-        self.through(What::Status, turn, self.inner.status(turn), |_| None).await
+        self.through(What::Status, turn, self.inner.status(turn), |_| None)
+            .await
     }
 
     async fn follow(&self, turn: TurnKey) -> Result<Box<dyn LiveFeed>, PortError> {
-        self.through(What::Follow, turn, self.inner.follow(turn), |_| None).await
+        self.through(What::Follow, turn, self.inner.follow(turn), |_| None)
+            .await
     }
 
     async fn keep_alive(&self, turns: &[TurnKey]) -> Result<(), PortError> {
@@ -95,6 +114,7 @@ impl TurnStreams for FaultyStreams {
     }
 
     async fn bury(&self, turn: TurnKey, append: Append) -> Result<(), PortError> {
-        self.through(What::Bury, turn, self.inner.bury(turn, append), |()| None).await
+        self.through(What::Bury, turn, self.inner.bury(turn, append), |()| None)
+            .await
     }
 }

@@ -23,9 +23,21 @@ pub(crate) enum Manner {
 pub(crate) enum Part {
     Files(FilesNote),
     Step,
-    Text { id: BlockId, text: String },
-    Reasoning { id: BlockId, text: String },
-    Call { id: String, name: String, written: String, input: Option<Value>, outcome: Option<CallOutcome> },
+    Text {
+        id: BlockId,
+        text: String,
+    },
+    Reasoning {
+        id: BlockId,
+        text: String,
+    },
+    Call {
+        id: String,
+        name: String,
+        written: String,
+        input: Option<Value>,
+        outcome: Option<CallOutcome>,
+    },
 }
 
 /// How a folded message ends.
@@ -50,6 +62,9 @@ pub(crate) struct Fold {
     begins_again: bool,
     /// What comes was shown before.
     is_again: bool,
+    /// Something new came since the last mark. Until then a client that is cut off and comes
+    /// back may be told of the mark again.
+    is_repaired: bool,
     end: End,
     /// Marks that meant something to it.
     pub(crate) retries: usize,
@@ -81,7 +96,12 @@ impl Fold {
             block: None,
             begins_again: false,
             is_again: false,
-            end: End { error: None, aborted: false, finish: None },
+            is_repaired: true,
+            end: End {
+                error: None,
+                aborted: false,
+                finish: None,
+            },
             retries: 0,
         }
     }
@@ -89,8 +109,12 @@ impl Fold {
     /// The message that these entries, none of them dead, make. Marks mean nothing.
     pub(crate) fn of(entries: &[Entry]) -> Result<Folded, String> {
         let mut fold = Self::new(Manner::V7);
-        for entry in entries.iter().filter(|entry| !matches!(entry.event, Event::Reset { .. })) {
-            fold.event(&entry.event).map_err(|error| format!("at {}: {error}", entry.position))?;
+        for entry in entries
+            .iter()
+            .filter(|entry| !matches!(entry.event, Event::Reset { .. }))
+        {
+            fold.event(&entry.event)
+                .map_err(|error| format!("at {}: {error}", entry.position))?;
         }
         fold.whole()
     }
@@ -102,6 +126,9 @@ impl Fold {
     /// Takes in what a reader was shown.
     pub(crate) fn show(&mut self, shown: &Shown) -> Checked {
         self.is_again = matches!(shown, Shown::Again(_));
+        if matches!(shown, Shown::Entry(_)) {
+            self.is_repaired = true;
+        }
         match shown {
             Shown::Entry(entry) | Shown::Again(entry) => self.event(&entry.event),
             Shown::Closing(event) => self.event(event),
@@ -115,19 +142,33 @@ impl Fold {
         if !self.is_finished() {
             return Err("it has no finish".to_owned());
         }
-        let parts = self.parts.into_iter().filter(|(_, fate)| *fate == Fate::Living).map(|(part, _)| part);
-        Ok(Folded { id: self.id, parts: parts.collect(), end: self.end })
+        let parts = self
+            .parts
+            .into_iter()
+            .filter(|(_, fate)| *fate == Fate::Living)
+            .map(|(part, _)| part);
+        Ok(Folded {
+            id: self.id,
+            parts: parts.collect(),
+            end: self.end,
+        })
     }
 
     fn retry(&mut self, closing: &[Event]) -> Checked {
-        ensure(self.step.is_some() || self.begins_again, "a mark, but no step is open")?;
+        ensure(
+            self.step.is_some() || self.begins_again,
+            "a mark, but no step is open",
+        )?;
         self.retries += 1;
         match self.manner {
             Manner::V7 => self.parts.truncate(self.step.unwrap_or(self.parts.len())),
             Manner::V5 => {
                 let began = self.step.unwrap_or(self.parts.len());
                 for event in closing {
-                    self.event(event)?;
+                    let closed = self.event(event);
+                    if self.is_repaired {
+                        closed?;
+                    }
                 }
                 for (_, fate) in self.parts.iter_mut().skip(began) {
                     *fate = Fate::Void;
@@ -137,14 +178,21 @@ impl Fold {
         self.step = None;
         self.block = None;
         self.begins_again = true;
+        self.is_repaired = false;
         Ok(())
     }
 
     fn event(&mut self, event: &Event) -> Checked {
         ensure(!self.is_finished(), "something after finish")?;
-        ensure(self.id.is_some() || matches!(event, Event::Start { .. }), "something before start")?;
+        ensure(
+            self.id.is_some() || matches!(event, Event::Start { .. }),
+            "something before start",
+        )?;
         let ending = self.end.aborted || self.end.error.is_some();
-        ensure(!ending || matches!(event, Event::Finish { .. }), "something between error or abort and finish")?;
+        ensure(
+            !ending || matches!(event, Event::Finish { .. }),
+            "something between error or abort and finish",
+        )?;
         match event {
             Event::Start { message_id, .. } => {
                 ensure(self.id.replace(*message_id).is_none(), "a second start")
@@ -164,25 +212,54 @@ impl Fold {
             Event::FinishStep => {
                 self.expect_no_block()?;
                 let began = self.step.take().ok_or("the end of no step")?;
-                let open = self.parts.iter().skip(began).find(|(part, _)| {
-                    matches!(part, Part::Call { outcome: None, .. })
-                });
-                open.map_or(Ok(()), |open| Err(format!("a step ends with an open call: {open:?}")))
+                let open = self
+                    .parts
+                    .iter()
+                    .skip(began)
+                    .find(|(part, _)| matches!(part, Part::Call { outcome: None, .. }));
+                open.map_or(Ok(()), |open| {
+                    Err(format!("a step ends with an open call: {open:?}"))
+                })
             }
-            Event::TextStart { id } => self.open(*id, Part::Text { id: *id, text: String::new() }),
-            Event::ReasoningStart { id } => self.open(*id, Part::Reasoning { id: *id, text: String::new() }),
-            Event::TextDelta { id, delta } | Event::ReasoningDelta { id, delta } => self.extend(*id, delta),
-            Event::TextEnd { id } | Event::ReasoningEnd { id } => {
-                ensure(self.block.take() == Some(*id), "the end of a block that is not open")
+            Event::TextStart { id } => self.open(
+                *id,
+                Part::Text {
+                    id: *id,
+                    text: String::new(),
+                },
+            ),
+            Event::ReasoningStart { id } => self.open(
+                *id,
+                Part::Reasoning {
+                    id: *id,
+                    text: String::new(),
+                },
+            ),
+            Event::TextDelta { id, delta } | Event::ReasoningDelta { id, delta } => {
+                self.extend(*id, delta)
             }
-            Event::ToolInputStart { tool_call_id, tool_name } => self.begin_call(tool_call_id, tool_name),
-            Event::ToolInputDelta { tool_call_id, input_text_delta } => {
+            Event::TextEnd { id } | Event::ReasoningEnd { id } => ensure(
+                self.block.take() == Some(*id),
+                "the end of a block that is not open",
+            ),
+            Event::ToolInputStart {
+                tool_call_id,
+                tool_name,
+            } => self.begin_call(tool_call_id, tool_name),
+            Event::ToolInputDelta {
+                tool_call_id,
+                input_text_delta,
+            } => {
                 let (written, input, _) = self.call(tool_call_id)?;
                 ensure(input.is_none(), "input after its end")?;
                 written.push_str(input_text_delta);
                 Ok(())
             }
-            Event::ToolInputAvailable { tool_call_id, tool_name, input: whole } => {
+            Event::ToolInputAvailable {
+                tool_call_id,
+                tool_name,
+                input: whole,
+            } => {
                 if self.call(tool_call_id).is_err() {
                     self.begin_call(tool_call_id, tool_name)?;
                 }
@@ -192,12 +269,14 @@ impl Fold {
                 *input = Some(whole.clone());
                 Ok(())
             }
-            Event::ToolOutputAvailable { tool_call_id, output } => {
-                self.answer(tool_call_id, CallOutcome::Output(output.clone()))
-            }
-            Event::ToolOutputError { tool_call_id, error_text } => {
-                self.answer(tool_call_id, CallOutcome::Error(error_text.clone()))
-            }
+            Event::ToolOutputAvailable {
+                tool_call_id,
+                output,
+            } => self.answer(tool_call_id, CallOutcome::Output(output.clone())),
+            Event::ToolOutputError {
+                tool_call_id,
+                error_text,
+            } => self.answer(tool_call_id, CallOutcome::Error(error_text.clone())),
             Event::Error { error } => {
                 self.expect_closed()?;
                 self.end.error = Some(error.clone());
@@ -237,7 +316,10 @@ impl Fold {
     }
 
     fn extend(&mut self, id: BlockId, delta: &str) -> Checked {
-        ensure(self.block == Some(id), "a delta of a block that is not open")?;
+        ensure(
+            self.block == Some(id),
+            "a delta of a block that is not open",
+        )?;
         match self.parts.last_mut() {
             Some((Part::Text { text, .. } | Part::Reasoning { text, .. }, _)) => {
                 text.push_str(delta);
@@ -257,16 +339,33 @@ impl Fold {
         });
         ensure(!known, "a call's id is used twice")?;
         let (id, name) = (id.to_owned(), name.to_owned());
-        self.push(Part::Call { id, name, written: String::new(), input: None, outcome: None });
+        self.push(Part::Call {
+            id,
+            name,
+            written: String::new(),
+            input: None,
+            outcome: None,
+        });
         Ok(())
     }
 
-    fn call(&mut self, wanted: &str) -> Result<(&mut String, &mut Option<Value>, &mut Option<CallOutcome>), String> {
+    fn call(
+        &mut self,
+        wanted: &str,
+    ) -> Result<(&mut String, &mut Option<Value>, &mut Option<CallOutcome>), String> {
         let calls = self.parts.iter_mut().filter_map(|(part, _)| match part {
-            Part::Call { id, written, input, outcome, .. } if id == wanted => Some((written, input, outcome)),
+            Part::Call {
+                id,
+                written,
+                input,
+                outcome,
+                ..
+            } if id == wanted => Some((written, input, outcome)),
             _ => None,
         });
-        calls.last().ok_or_else(|| format!("no call {wanted} has begun"))
+        calls
+            .last()
+            .ok_or_else(|| format!("no call {wanted} has begun"))
     }
 
     fn answer(&mut self, call_id: &str, answer: CallOutcome) -> Checked {
@@ -274,7 +373,10 @@ impl Fold {
         let (_, input, outcome) = self.call(call_id)?;
         let early = input.is_none() && matches!(answer, CallOutcome::Output(_));
         ensure(!early, "an answer before the input")?;
-        ensure(outcome.replace(answer).is_none(), "a call is answered twice")
+        ensure(
+            outcome.replace(answer).is_none(),
+            "a call is answered twice",
+        )
     }
 
     fn expect_no_block(&self) -> Checked {
@@ -288,5 +390,9 @@ impl Fold {
 }
 
 fn ensure(holds: bool, otherwise: &str) -> Checked {
-    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+    if holds {
+        Ok(())
+    } else {
+        Err(otherwise.to_owned())
+    }
 }

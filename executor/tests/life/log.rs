@@ -43,24 +43,35 @@ impl Log {
 
     /// Gives a turn a short name.
     pub(crate) fn name(&self, turn: TurnId, name: &str) {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).insert(turn, name.to_owned());
+        self.names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(turn, name.to_owned());
     }
 
     pub(crate) fn name_of(&self, turn: TurnId) -> String {
         let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        names.get(&turn).cloned().unwrap_or_else(|| turn.to_string())
+        names
+            .get(&turn)
+            .cloned()
+            .unwrap_or_else(|| turn.to_string())
     }
 
     pub(crate) fn note(&self, who: &str, what: impl AsRef<str>) {
         let at = self.began.elapsed().as_secs_f64() * 1000.0;
         let line = format!("{at:9.1} {who:>4} {}", what.as_ref());
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
     }
 
     /// Whether a line has all of these words.
     pub(crate) fn has(&self, words: &[&str]) -> bool {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().any(|line| words.iter().all(|word| line.contains(word)))
+        lines
+            .iter()
+            .any(|line| words.iter().all(|word| line.contains(word)))
     }
 
     pub(crate) fn text(&self) -> String {

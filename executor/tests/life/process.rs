@@ -67,7 +67,11 @@ impl Process {
     /// Starts an executor.
     pub(crate) fn start(world: &World, name: &str, settings: Settings) -> Self {
         let faults = Faults::new(name, &world.log);
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
         let (tell, registered) = oneshot::channel();
         let ports = ports(world, &faults);
@@ -96,14 +100,23 @@ impl Process {
             let _ = tell.send(());
             executor.run(stopping, hurrying).await;
         });
-        Self { faults, runtime: Some(runtime), stop, hurry, running: Some(running), registered: Some(registered) }
+        Self {
+            faults,
+            runtime: Some(runtime),
+            stop,
+            hurry,
+            running: Some(running),
+            registered: Some(registered),
+        }
     }
 
     /// Waits until it has its lease.
     pub(crate) async fn is_up(mut self) -> Self {
         if let Some(registered) = self.registered.take() {
             let registered = tokio::time::timeout(PATIENCE, registered).await;
-            registered.expect("the database answers").expect("the executor registers");
+            registered
+                .expect("the database answers")
+                .expect("the executor registers");
         }
         self
     }
@@ -113,7 +126,9 @@ impl Process {
         world.log.note(&self.faults.name, "is killed");
         self.faults.kill();
         let runtime = self.runtime.take().unwrap();
-        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(DEATH_LIMIT)).await.unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(DEATH_LIMIT))
+            .await
+            .unwrap();
         world.log.note(&self.faults.name, "is dead");
     }
 
@@ -132,7 +147,11 @@ impl Process {
     pub(crate) async fn drain(mut self, world: &World) {
         world.log.note(&self.faults.name, "drains");
         self.stop.cancel();
-        self.running.take().unwrap().await.expect("a drain ends well");
+        self.running
+            .take()
+            .unwrap()
+            .await
+            .expect("a drain ends well");
         world.log.note(&self.faults.name, "is drained");
     }
 
@@ -165,7 +184,10 @@ fn ports(world: &World, faults: &Arc<Faults>) -> Ports {
             log: Arc::clone(&world.log),
             missing: AtomicUsize::new(0),
         }),
-        queue: Arc::new(FaultyQueue { inner: world.queue.clone(), faults: Arc::clone(faults) }),
+        queue: Arc::new(FaultyQueue {
+            inner: world.queue.clone(),
+            faults: Arc::clone(faults),
+        }),
         cancels: Arc::new(world.bus.clone()),
         ids: Arc::clone(&world.ids),
         clock: Arc::new(SystemClock),
@@ -173,14 +195,23 @@ fn ports(world: &World, faults: &Arc<Faults>) -> Ports {
 }
 
 fn engine(world: &World, faults: &Arc<Faults>) -> Arc<Engine> {
-    let player =
-        Player { book: Arc::clone(&world.book), faults: Arc::clone(faults), log: Arc::clone(&world.log) };
-    let retry = RetryPolicy { first_pause: Duration::from_millis(2), ..RetryPolicy::default() };
+    let player = Player {
+        book: Arc::clone(&world.book),
+        faults: Arc::clone(faults),
+        log: Arc::clone(&world.log),
+    };
+    let retry = RetryPolicy {
+        first_pause: Duration::from_millis(2),
+        ..RetryPolicy::default()
+    };
     Arc::new(Engine::new(EngineParts {
         provider: Arc::new(player),
         registry: Arc::new(Registry::new(tools(&world.effects, faults), &[]).unwrap()),
         prompt: Prompt::new(None).unwrap(),
-        config: EngineConfig { retry, ..EngineConfig::new("player-1") },
+        config: EngineConfig {
+            retry,
+            ..EngineConfig::new("player-1")
+        },
         ids: Arc::clone(&world.ids),
         jitter: Arc::new(RandomJitter),
     }))

@@ -30,7 +30,7 @@ use tokio::runtime::Builder;
 /// For how long new histories are begun, unless the environment says otherwise.
 const SECONDS: u64 = 20;
 /// Histories that are lived at the same time: most of the time they wait.
-const LANES: u8 = 6;
+const LANES: u8 = 12;
 /// Processes at a time.
 const SLOTS: usize = 2;
 /// A history goes on when nothing has moved for so long.
@@ -84,7 +84,11 @@ enum Fault {
 fn call() -> impl Strategy<Value = Call> {
     let tool = select(vec!["pure", "idempotent", "once"]);
     let conduct = prop_oneof![12 => Just("works"), 1 => Just("rejects"), 1 => Just("panics"), 1 => Just("fails")];
-    (tool, conduct, 0..12_u32).prop_map(|(tool, conduct, takes)| Call { tool, conduct, takes })
+    (tool, conduct, 0..12_u32).prop_map(|(tool, conduct, takes)| Call {
+        tool,
+        conduct,
+        takes,
+    })
 }
 
 fn flaw() -> impl Strategy<Value = Flaw> {
@@ -97,18 +101,38 @@ fn flaw() -> impl Strategy<Value = Flaw> {
 }
 
 fn script() -> impl Strategy<Value = Script> {
-    let calling = (0..4_u8, 0..6_u8, vec(call(), 1..4), flaw())
-        .prop_map(|(thinking, words, calls, flaw)| Step { thinking, words, calls, flaw });
-    let last = (0..4_u8, 1..12_u8, flaw())
-        .prop_map(|(thinking, words, flaw)| Step { thinking, words, calls: Vec::new(), flaw });
-    (vec(calling, 0..3), last, 0..3_u64)
-        .prop_map(|(calling, last, pace)| Script::new(calling.into_iter().chain([last])).with_pace(pace))
+    let calling =
+        (0..4_u8, 0..6_u8, vec(call(), 1..4), flaw()).prop_map(|(thinking, words, calls, flaw)| {
+            Step {
+                thinking,
+                words,
+                calls,
+                flaw,
+            }
+        });
+    let last = (0..4_u8, 1..12_u8, flaw()).prop_map(|(thinking, words, flaw)| Step {
+        thinking,
+        words,
+        calls: Vec::new(),
+        flaw,
+    });
+    (vec(calling, 0..3), last, 0..3_u64).prop_map(|(calling, last, pace)| {
+        Script::new(calling.into_iter().chain([last])).with_pace(pace)
+    })
 }
 
 fn reader() -> impl Strategy<Value = Reader> {
     let back = prop_oneof![5 => Just(Back::SamePage), 1 => Just(Back::NewPage)];
-    let cut = (0..20_u8, 0..250_u8, back).prop_map(|(items, millis, back)| Cut { items, millis, back });
-    (any::<Index>(), 0..400_u64, vec(cut, 0..24)).prop_map(|(turn, delay, cuts)| Reader { turn, delay, cuts })
+    let cut = (0..20_u8, 0..250_u8, back).prop_map(|(items, millis, back)| Cut {
+        items,
+        millis,
+        back,
+    });
+    (any::<Index>(), 0..400_u64, vec(cut, 0..24)).prop_map(|(turn, delay, cuts)| Reader {
+        turn,
+        delay,
+        cuts,
+    })
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -158,8 +182,16 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 fn history() -> impl Strategy<Value = History> {
     let sessions = vec(vec(script(), 1..5), 1..4);
-    (sessions, vec(reader(), 1..8), vec((0..120_u16, fault()), 0..24))
-        .prop_map(|(sessions, readers, faults)| History { sessions, readers, faults })
+    (
+        sessions,
+        vec(reader(), 1..8),
+        vec((0..120_u16, fault()), 0..24),
+    )
+        .prop_map(|(sessions, readers, faults)| History {
+            sessions,
+            readers,
+            faults,
+        })
 }
 
 /// A world with its processes.
@@ -192,7 +224,10 @@ impl Life {
             Fault::Drain(slot) => {
                 if let Some(process) = self.slots[*slot].take() {
                     let world = Arc::clone(&self.world);
-                    self.world.api.tasks.spawn(async move { process.drain_in_a_hurry(&world).await });
+                    self.world
+                        .api
+                        .tasks
+                        .spawn(async move { process.drain_in_a_hurry(&world).await });
                 }
             }
             Fault::Freeze(slot, millis) => {
@@ -214,7 +249,9 @@ impl Life {
             }
             Fault::StoreAway(who, millis) => self.away(*who, *millis, Faults::set_store_away),
             Fault::StreamsAway(who, millis) => self.away(*who, *millis, Faults::set_streams_away),
-            Fault::HintsLost(slot, millis) => self.away(Who::Slot(*slot), *millis, Faults::set_hints_lost),
+            Fault::HintsLost(slot, millis) => {
+                self.away(Who::Slot(*slot), *millis, Faults::set_hints_lost)
+            }
             Fault::Hint(turn) => {
                 let turn = turn.get(&self.turns).key();
                 self.world.queue.publish(turn).await.unwrap();
@@ -228,19 +265,33 @@ impl Life {
             Fault::Cancel(turn) => self.cancel(turn, None),
             Fault::CancelAndDie(turn, millis) => self.cancel(turn, Some(*millis)),
             Fault::CancelSession(session) => {
-                let (world, session) = (Arc::clone(&self.world), *session.get(&self.world.sessions()));
-                self.world.api.tasks.spawn(async move { world.api.cancel_session(session).await });
+                let (world, session) = (
+                    Arc::clone(&self.world),
+                    *session.get(&self.world.sessions()),
+                );
+                self.world
+                    .api
+                    .tasks
+                    .spawn(async move { world.api.cancel_session(session).await });
             }
             Fault::Delete(session) => {
-                let (world, session) = (Arc::clone(&self.world), *session.get(&self.world.sessions()));
-                self.world.api.tasks.spawn(async move { world.api.delete(session).await });
+                let (world, session) = (
+                    Arc::clone(&self.world),
+                    *session.get(&self.world.sessions()),
+                );
+                self.world
+                    .api
+                    .tasks
+                    .spawn(async move { world.api.delete(session).await });
             }
         }
     }
 
     fn faults_of(&self, who: Who) -> Option<Arc<Faults>> {
         match who {
-            Who::Slot(slot) => self.slots[slot].as_ref().map(|process| Arc::clone(&process.faults)),
+            Who::Slot(slot) => self.slots[slot]
+                .as_ref()
+                .map(|process| Arc::clone(&process.faults)),
             Who::Api => Some(Arc::clone(&self.world.api.faults)),
         }
     }
@@ -254,7 +305,11 @@ impl Life {
 
     fn cancel(&self, turn: &Index, dies_after: Option<u64>) {
         let (world, turn) = (Arc::clone(&self.world), turn.get(&self.turns).clone());
-        let cancelling = self.world.api.tasks.spawn(async move { world.api.cancel(&turn).await });
+        let cancelling = self
+            .world
+            .api
+            .tasks
+            .spawn(async move { world.api.cancel(&turn).await });
         if let Some(millis) = dies_after {
             self.later(millis, move || cancelling.abort());
         }
@@ -298,7 +353,8 @@ async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
     for scripts in &history.sessions {
         let session = world.session().await;
         for script in scripts {
-            life.turns.push(world.accept(session, script.clone(), OnBusy::Queue).await);
+            life.turns
+                .push(world.accept(session, script.clone(), OnBusy::Queue).await);
         }
     }
     let readers: Vec<_> = history
@@ -319,7 +375,9 @@ async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
         life.apply(fault).await;
     }
     life.heal();
-    let healthy = Process::start(world, "Z", Settings::default()).is_up().await;
+    let healthy = Process::start(world, "Z", Settings::default())
+        .is_up()
+        .await;
     world.all_ended().await?;
     let mut reads = Vec::new();
     for (turn, reader) in readers {
@@ -351,14 +409,25 @@ fn number(name: &str) -> Option<u64> {
 fn lane(lane: u8, until: Instant) -> Result<u32, String> {
     let mut seed = [lane; 32];
     seed[..8].copy_from_slice(&number("LIFE_SEED").unwrap_or(20_261_123).to_le_bytes());
-    let config = Config { max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+    let config = Config {
+        max_shrink_iters: 40,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let strategy = history();
     let mut lived = 0;
     while Instant::now() < until {
-        let tree = strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?;
+        let tree = strategy
+            .new_tree(&mut runner)
+            .map_err(|reason| reason.to_string())?;
         let outcome = runner.run_one(tree, |history| {
-            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .unwrap();
             let outcome = runtime.block_on(live(&history));
             runtime.shutdown_background();
             outcome.map_err(TestCaseError::fail)
@@ -373,8 +442,13 @@ fn lane(lane: u8, until: Instant) -> Result<u32, String> {
 fn whatever_happens_every_turn_ends_once_and_every_reader_has_what_is_saved() {
     let until = Instant::now() + Duration::from_secs(number("LIFE_SECONDS").unwrap_or(SECONDS));
     let outcomes = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES).map(|name| scope.spawn(move || lane(name, until))).collect();
-        lanes.into_iter().map(|lane| lane.join().unwrap()).collect::<Vec<_>>()
+        let lanes: Vec<_> = (0..LANES)
+            .map(|name| scope.spawn(move || lane(name, until)))
+            .collect();
+        lanes
+            .into_iter()
+            .map(|lane| lane.join().unwrap())
+            .collect::<Vec<_>>()
     });
     let mut lived = 0;
     for outcome in outcomes {

@@ -51,17 +51,26 @@ pub(crate) fn read(
         let mut client = Client::new();
         let outcome = tokio::time::timeout(LIMIT, client.read(&world, &turn, cuts)).await;
         let problem = match outcome {
-            Ok(Ok(gone)) => return client.done(gone).map_err(|problem| format!("reader of {name}: {problem}")),
+            Ok(Ok(gone)) => {
+                return client
+                    .done(gone)
+                    .map_err(|problem| format!("reader of {name}: {problem}"));
+            }
             Ok(Err(problem)) => problem,
             Err(_) => "it waits for ever".to_owned(),
         };
-        Err(format!("reader of {name}: {problem}\n{}", client.trace.join("\n")))
+        Err(format!(
+            "reader of {name}: {problem}\n{}",
+            client.trace.join("\n")
+        ))
     })
 }
 
 /// One that comes at once and reads to the end without a cut.
 pub(crate) async fn read_all(world: &Arc<World>, turn: &Turn) -> Result<Read, String> {
-    read(world, turn, Duration::ZERO, Vec::new()).await.map_err(|error| error.to_string())?
+    read(world, turn, Duration::ZERO, Vec::new())
+        .await
+        .map_err(|error| error.to_string())?
 }
 
 struct Client {
@@ -73,7 +82,12 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
-        Self { v5: Fold::new(Manner::V5), v7: Fold::new(Manner::V7), cursor: Position::ZERO, trace: Vec::new() }
+        Self {
+            v5: Fold::new(Manner::V5),
+            v7: Fold::new(Manner::V7),
+            cursor: Position::ZERO,
+            trace: Vec::new(),
+        }
     }
 
     /// Reads to the end; true: the turn is gone.
@@ -81,7 +95,9 @@ impl Client {
         let mut cuts = cuts.into_iter();
         loop {
             let cut = cuts.next();
-            let Some(row) = world.find(turn).await else { return Ok(true) };
+            let Some(row) = world.find(turn).await else {
+                return Ok(true);
+            };
             let mut reader = match world.api.reading.open(&row, self.cursor).await {
                 Ok(reader) => reader,
                 Err(_) => {
@@ -89,7 +105,8 @@ impl Client {
                     continue;
                 }
             };
-            self.trace.push(format!("opened at {} (cut {cut:?})", self.cursor));
+            self.trace
+                .push(format!("opened at {} (cut {cut:?})", self.cursor));
             let mut left = cut.map_or(usize::MAX, |cut| usize::from(cut.items));
             let until = cut.map(|cut| Instant::now() + Duration::from_millis(cut.millis.into()));
             let broken = loop {
@@ -101,7 +118,11 @@ impl Client {
                     },
                 };
                 if batch.is_empty() {
-                    return if self.v7.is_finished() { Ok(false) } else { Err("it ended without finish".to_owned()) };
+                    return if self.v7.is_finished() {
+                        Ok(false)
+                    } else {
+                        Err("it ended without finish".to_owned())
+                    };
                 }
                 let seen = left.min(batch.len());
                 for shown in &batch[..seen] {
@@ -112,7 +133,10 @@ impl Client {
                     // The response ends by itself.
                     continue;
                 }
-                if batch[..seen].iter().any(|shown| matches!(shown, Shown::Broken)) {
+                if batch[..seen]
+                    .iter()
+                    .any(|shown| matches!(shown, Shown::Broken))
+                {
                     break true;
                 }
                 if left == 0 {
@@ -125,7 +149,10 @@ impl Client {
             }
             if !broken && cut.is_some_and(|cut| cut.back == Back::NewPage) {
                 let trace = std::mem::take(&mut self.trace);
-                *self = Self { trace, ..Self::new() };
+                *self = Self {
+                    trace,
+                    ..Self::new()
+                };
             }
         }
     }
@@ -135,29 +162,47 @@ impl Client {
         match shown {
             Shown::Entry(entry) => {
                 if entry.first() <= self.cursor {
-                    return Err(format!("{} is shown twice, it stood at {}", entry.position, self.cursor));
+                    return Err(format!(
+                        "{} is shown twice, it stood at {}",
+                        entry.position, self.cursor
+                    ));
                 }
                 self.cursor = entry.position;
             }
             Shown::Retry { at, .. } => self.cursor = *at,
             Shown::Again(_) | Shown::Passing(_) | Shown::Closing(_) | Shown::Broken => {}
         }
-        self.v5.show(shown).map_err(|problem| format!("v5: {problem}"))?;
-        self.v7.show(shown).map_err(|problem| format!("v7: {problem}"))
+        self.v5
+            .show(shown)
+            .map_err(|problem| format!("v5: {problem}"))?;
+        self.v7
+            .show(shown)
+            .map_err(|problem| format!("v7: {problem}"))
     }
 
     fn done(self, gone: bool) -> Result<Read, String> {
         let retries = self.v7.retries;
         if gone && !self.v7.is_finished() {
-            return Ok(Read { folded: None, retries });
+            return Ok(Read {
+                folded: None,
+                retries,
+            });
         }
-        Ok(Read { folded: Some([self.v5.whole()?, self.v7.whole()?]), retries })
+        Ok(Read {
+            folded: Some([self.v5.whole()?, self.v7.whole()?]),
+            retries,
+        })
     }
 }
 
 fn brief(shown: &Shown) -> String {
     match shown {
-        Shown::Entry(entry) => format!("  {} to {} {:?}", entry.first(), entry.position, entry.event),
+        Shown::Entry(entry) => format!(
+            "  {} to {} {:?}",
+            entry.first(),
+            entry.position,
+            entry.event
+        ),
         other => format!("  {other:?}"),
     }
 }

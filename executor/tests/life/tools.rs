@@ -43,7 +43,11 @@ impl Effects {
 
     fn gives(&self, call_id: &str, result: &Worked) {
         let result = serde_json::to_value(result).unwrap();
-        self.locked().entry(call_id.to_owned()).or_default().results.push(result);
+        self.locked()
+            .entry(call_id.to_owned())
+            .or_default()
+            .results
+            .push(result);
     }
 
     fn locked(&self) -> MutexGuard<'_, HashMap<String, Done>> {
@@ -72,18 +76,32 @@ struct Workbench {
 }
 
 impl Workbench {
-    async fn work(&self, tool: &'static str, context: &ToolContext, work: Work) -> Result<Worked, ToolError> {
+    async fn work(
+        &self,
+        tool: &'static str,
+        context: &ToolContext,
+        work: Work,
+    ) -> Result<Worked, ToolError> {
         let by_order = |_| ToolError::Rejected("by order".to_owned());
-        self.faults.pass(What::Tool, When::Before).await.map_err(by_order)?;
+        self.faults
+            .pass(What::Tool, When::Before)
+            .await
+            .map_err(by_order)?;
         let time = self.effects.happens(context, tool);
         tokio::time::sleep(Duration::from_millis(work.takes)).await;
-        self.faults.pass(What::Tool, When::After).await.map_err(by_order)?;
+        self.faults
+            .pass(What::Tool, When::After)
+            .await
+            .map_err(by_order)?;
         match work.conduct.as_str() {
             "rejects" => Err(ToolError::Rejected("by the book".to_owned())),
             "fails" => Err(ToolError::Fatal("by the book".to_owned())),
             "panics" => std::panic::resume_unwind(Box::new("the tool panics by the book")),
             _ => {
-                let worked = Worked { call: context.call_id.clone(), time };
+                let worked = Worked {
+                    call: context.call_id.clone(),
+                    time,
+                };
                 self.effects.gives(&context.call_id, &worked);
                 Ok(worked)
             }

@@ -49,7 +49,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Arc<Self> {
         let dir = TempDir::new().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("copilot.db").display());
+        let url = format!(
+            "sqlite://{}?mode=rwc",
+            dir.path().join("copilot.db").display()
+        );
         let database = Database::connect(&url, CONNECTIONS).await.unwrap();
         Migrator::up(database.connection(), None).await.unwrap();
         let store = Arc::new(SqlStore::new(database));
@@ -80,9 +83,16 @@ impl World {
     /// A new session.
     pub(crate) async fn session(&self) -> SessionId {
         let id = self.ids.next().into();
-        let session = NewSession { id, owner: self.owner.clone(), client_id: None };
+        let session = NewSession {
+            id,
+            owner: self.owner.clone(),
+            client_id: None,
+        };
         self.store.create_session(session).await.unwrap();
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id);
         id
     }
 
@@ -95,7 +105,9 @@ impl World {
     /// A further turn of a session, hinted at.
     pub(crate) async fn ask_in(&self, session: SessionId, script: Script) -> Turn {
         let turn = self.accept(session, script, OnBusy::Queue).await;
-        copilot_core::port::queue::TurnQueue::publish(&self.queue, turn.key()).await.unwrap();
+        copilot_core::port::queue::TurnQueue::publish(&self.queue, turn.key())
+            .await
+            .unwrap();
         turn
     }
 
@@ -116,22 +128,36 @@ impl World {
             request: TurnRequest::default(),
             idempotency: None,
             on_busy,
-            caps: Caps { running: 8, in_flight: 100 },
+            caps: Caps {
+                running: 8,
+                in_flight: 100,
+            },
         };
         self.log.name(new.id, &name);
         let accepted = self.store.accept(&self.owner, session, new).await.unwrap();
-        let Acceptance::Begun { turn, .. } = accepted else { panic!("not accepted: {accepted:?}") };
+        let Acceptance::Begun { turn, .. } = accepted else {
+            panic!("not accepted: {accepted:?}")
+        };
         self.log.note("", format!("accepted {name}"));
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push((name, turn.clone()));
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((name, turn.clone()));
         turn
     }
 
     pub(crate) fn asked(&self) -> Vec<(String, Turn)> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn sessions(&self) -> Vec<SessionId> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The row as it is now.
@@ -168,7 +194,9 @@ impl World {
             let mut waiting = Vec::new();
             for (name, turn) in self.asked() {
                 match self.find(&turn).await {
-                    Some(row) if !row.status.is_terminal() => waiting.push(format!("{name}: {row:?}")),
+                    Some(row) if !row.status.is_terminal() => {
+                        waiting.push(format!("{name}: {row:?}"))
+                    }
                     _ => {}
                 }
             }
@@ -189,7 +217,11 @@ impl World {
             if let Some(found) = look().await {
                 return found;
             }
-            assert!(Instant::now() < deadline, "waited in vain until {what}\n{}", self.log.text());
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain until {what}\n{}",
+                self.log.text()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

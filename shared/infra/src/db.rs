@@ -4,8 +4,9 @@
 //!   connection and begins with `BEGIN IMMEDIATE`, so writers never meet; on Postgres rows
 //!   are locked in one order: session, then caller (an advisory lock), then turns.
 //! - What must not be decided twice is decided by the `WHERE` of one `UPDATE … RETURNING`.
-//! - All time is the database's own ([`dialect`]); `now` stands in the statements.
-//! - What differs between the two databases is in [`dialect`], and nowhere else.
+//! - A SQLite file is reached through `lanes`, which spare it most trips to its threads.
+//! - All time is the database's own (`dialect`); `now` stands in the statements.
+//! - What differs between the two databases is in `dialect`, and nowhere else.
 
 mod claim;
 mod commit;

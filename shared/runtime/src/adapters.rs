@@ -68,7 +68,10 @@ pub enum DatabaseError {
 
 /// Opens the database with a schema that this program can work with: migrates it where the
 /// settings say so, refuses an older one otherwise. A newer one is fine.
-pub async fn open_database(program: Program, settings: &DatabaseSettings) -> Result<Database, DatabaseError> {
+pub async fn open_database(
+    program: Program,
+    settings: &DatabaseSettings,
+) -> Result<Database, DatabaseError> {
     let database = connect(settings).await?;
     if settings.migrate_on_start {
         up(database.connection()).await?;

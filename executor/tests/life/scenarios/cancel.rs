@@ -33,7 +33,9 @@ async fn a_waiting_turn_is_dequeued_and_never_runs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_behind_another_is_dequeued_and_the_one_before_goes_on() {
     let world = World::new().await;
-    let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+    let executor = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     let gate = executor.faults.hold_later(What::Delta, When::Before, 3);
     let session = world.session().await;
     let first = world.ask_in(session, Script::says(6)).await;
@@ -78,13 +80,18 @@ async fn a_running_turn_is_stopped_wherever_it_is() {
         gate.arrived().await;
         let cancelling = {
             let (world, turn) = (Arc::clone(&world), turn.clone());
-            world.api.tasks.clone().spawn(async move { world.api.cancel(&turn).await })
+            world
+                .api
+                .tasks
+                .clone()
+                .spawn(async move { world.api.cancel(&turn).await })
         };
-        world.until("the mark is there", async || {
-            let row = world.row(&turn).await;
-            (row.cancel_requested || row.status.is_terminal()).then_some(())
-        })
-        .await;
+        world
+            .until("the mark is there", async || {
+                let row = world.row(&turn).await;
+                (row.cancel_requested || row.status.is_terminal()).then_some(())
+            })
+            .await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         gate.open();
 
@@ -92,9 +99,17 @@ async fn a_running_turn_is_stopped_wherever_it_is() {
 
         let status = cancelled.status.unwrap();
         // An end on its way is not torn apart.
-        let expected = if what == What::End { TurnStatus::Completed } else { TurnStatus::Cancelled };
+        let expected = if what == What::End {
+            TurnStatus::Completed
+        } else {
+            TurnStatus::Cancelled
+        };
         assert_eq!(status, expected, "{what:?} {when:?} {skip}");
-        assert_ne!(cancelled.reason, Some(CancelReason::Forced), "{what:?} {when:?} {skip}");
+        assert_ne!(
+            cancelled.reason,
+            Some(CancelReason::Forced),
+            "{what:?} {when:?} {skip}"
+        );
         assert_eq!(world.row(&turn).await.status, status);
         if (what, when) == (What::Tool, When::Before) {
             assert!(was_stopped(&world, &turn).await);
@@ -113,10 +128,18 @@ async fn a_cancel_after_the_end_changes_nothing() {
     let ended = world.ended(&turn).await;
 
     let cancelled = world.api.cancel(&turn).await.unwrap().unwrap();
-    let all = world.api.cancel_session(turn.session_id).await.unwrap().unwrap();
+    let all = world
+        .api
+        .cancel_session(turn.session_id)
+        .await
+        .unwrap()
+        .unwrap();
 
     assert_eq!(cancelled.reason, Some(CancelReason::NoActiveSession));
-    assert_eq!((all.reason, all.turn_id), (Some(CancelReason::NoActiveSession), None));
+    assert_eq!(
+        (all.reason, all.turn_id),
+        (Some(CancelReason::NoActiveSession), None)
+    );
     assert_eq!(world.row(&turn).await.status, ended.status);
     approve(&world, Readers::of(&world, &turn)).await;
 }
@@ -124,10 +147,16 @@ async fn a_cancel_after_the_end_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_of_a_dead_executor_is_cancelled_without_another() {
     // In the text, and in the tool phase.
-    let spots = [(What::Append, When::After, 4), (What::Tool, When::After, 0), (What::Result, When::After, 0)];
+    let spots = [
+        (What::Append, When::After, 4),
+        (What::Tool, When::After, 0),
+        (What::Result, When::After, 0),
+    ];
     side_by_side(spots.into_iter().map(async |(what, when, skip)| {
         let world = World::new().await;
-        let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+        let executor = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = executor.faults.hold_later(what, when, skip);
         let turn = world.ask(Script::calls(&[&["once", "pure"]])).await;
         let readers = Readers::of(&world, &turn);
@@ -159,10 +188,11 @@ async fn an_executor_that_does_not_answer_is_forced() {
     assert_eq!(cancelled.reason, Some(CancelReason::Forced));
     assert_eq!(cancelled.status, Some(TurnStatus::Cancelled));
     gate.open();
-    world.until("the zombie is fenced", async || {
-        world.log.has(&[" A ", "Fenced"]).then_some(())
-    })
-    .await;
+    world
+        .until("the zombie is fenced", async || {
+            world.log.has(&[" A ", "Fenced"]).then_some(())
+        })
+        .await;
     let _other = healthy(&world).await;
     approve(&world, readers).await;
 }
@@ -172,10 +202,18 @@ async fn an_interrupting_message_cancels_what_is_before_it() {
     let world = World::new().await;
     let _executor = healthy(&world).await;
     let session = world.session().await;
-    let first = world.ask_in(session, Script::says(9).with_flaw(0, Flaw::Hangs)).await;
+    let first = world
+        .ask_in(session, Script::says(9).with_flaw(0, Flaw::Hangs))
+        .await;
     let second = world.ask_in(session, Script::says(2)).await;
-    world.until("the first runs", async || world.row(&first).await.started_at).await;
-    let third = world.accept(session, Script::says(4), OnBusy::Interrupt).await;
+    world
+        .until("the first runs", async || {
+            world.row(&first).await.started_at
+        })
+        .await;
+    let third = world
+        .accept(session, Script::says(4), OnBusy::Interrupt)
+        .await;
     let readers = Readers::of(&world, &third);
 
     // The api stops what the acceptance has marked.
@@ -193,16 +231,26 @@ async fn an_interrupting_message_cancels_what_is_before_it() {
 async fn a_mark_that_no_message_brought_is_found() {
     // The notice is lost: nobody publishes it.
     let world = World::new().await;
-    let settings = Settings { lease: Lease::Process, ..Settings::default() };
+    let settings = Settings {
+        lease: Lease::Process,
+        ..Settings::default()
+    };
     let _executor = Process::start(&world, "A", settings).is_up().await;
     let turn = world.ask(Script::says(9).with_flaw(0, Flaw::Hangs)).await;
     let readers = Readers::of(&world, &turn);
-    world.until("it runs", async || world.row(&turn).await.started_at).await;
+    world
+        .until("it runs", async || world.row(&turn).await.started_at)
+        .await;
 
     let store = &world.store;
-    copilot_core::port::store::TurnIntake::request_cancel(&**store, &world.owner, turn.session_id, Some(turn.id))
-        .await
-        .unwrap();
+    copilot_core::port::store::TurnIntake::request_cancel(
+        &**store,
+        &world.owner,
+        turn.session_id,
+        Some(turn.id),
+    )
+    .await
+    .unwrap();
 
     assert_eq!(world.ended(&turn).await.status, TurnStatus::Cancelled);
     approve(&world, readers).await;
@@ -211,7 +259,11 @@ async fn a_mark_that_no_message_brought_is_found() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_that_dies_while_it_ends_a_turn_leaves_it_to_the_look() {
     // The attempt is raised, and nothing comes after it.
-    let spots = [(What::Raise, When::After), (What::Begin, When::After), (What::End, When::Before)];
+    let spots = [
+        (What::Raise, When::After),
+        (What::Begin, When::After),
+        (What::End, When::Before),
+    ];
     side_by_side(spots.into_iter().map(async |(what, when)| {
         let world = World::new().await;
         let turn = world.ask(Script::says(5)).await;
@@ -219,7 +271,11 @@ async fn an_api_that_dies_while_it_ends_a_turn_leaves_it_to_the_look() {
         let gate = world.api.faults.hold(what, when);
         let cancelling = {
             let (world, turn) = (Arc::clone(&world), turn.clone());
-            world.api.tasks.clone().spawn(async move { world.api.cancel(&turn).await })
+            world
+                .api
+                .tasks
+                .clone()
+                .spawn(async move { world.api.cancel(&turn).await })
         };
         gate.arrived().await;
         cancelling.abort();

@@ -64,7 +64,12 @@ async fn killed_at(spot: Spot, script: Script, settings: Settings) -> (TurnStatu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_whose_executor_is_killed_anywhere_goes_on_elsewhere() {
-    let ends = side_by_side(SPOTS.into_iter().map(|spot| killed_at(spot, busy(), Settings::default()))).await;
+    let ends = side_by_side(
+        SPOTS
+            .into_iter()
+            .map(|spot| killed_at(spot, busy(), Settings::default())),
+    )
+    .await;
     for (spot, (status, _)) in SPOTS.iter().zip(ends) {
         assert_eq!(status, TurnStatus::Completed, "{spot:?}");
     }
@@ -72,9 +77,19 @@ async fn a_turn_whose_executor_is_killed_anywhere_goes_on_elsewhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_is_the_only_one_goes_on_when_it_is_started_again() {
-    let settings = Settings { lease: Lease::Process, ..Settings::default() };
-    let spots = [SPOTS[1], SPOTS[6], SPOTS[10], SPOTS[11], SPOTS[13], SPOTS[16], SPOTS[17]];
-    let ends = side_by_side(spots.into_iter().map(|spot| killed_at(spot, busy(), settings))).await;
+    let settings = Settings {
+        lease: Lease::Process,
+        ..Settings::default()
+    };
+    let spots = [
+        SPOTS[1], SPOTS[6], SPOTS[10], SPOTS[11], SPOTS[13], SPOTS[16], SPOTS[17],
+    ];
+    let ends = side_by_side(
+        spots
+            .into_iter()
+            .map(|spot| killed_at(spot, busy(), settings)),
+    )
+    .await;
     for (spot, (status, _)) in spots.iter().zip(ends) {
         assert_eq!(status, TurnStatus::Completed, "{spot:?}");
     }
@@ -84,10 +99,14 @@ async fn a_process_that_is_the_only_one_goes_on_when_it_is_started_again() {
 async fn a_tool_that_was_cut_runs_again_only_if_its_class_allows_it() {
     let tools = ["pure", "idempotent", "once"];
     let spots = [(What::Tool, When::Before, 0), (What::Tool, When::After, 0)];
-    let histories = tools.into_iter().flat_map(|tool| spots.map(|spot| (tool, spot)));
+    let histories = tools
+        .into_iter()
+        .flat_map(|tool| spots.map(|spot| (tool, spot)));
     side_by_side(histories.map(async |(tool, (what, when, skip))| {
         let world = World::new().await;
-        let first = Process::start(&world, "A", Settings::default()).is_up().await;
+        let first = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = first.faults.hold_later(what, when, skip);
         let turn = world.ask(Script::calls(&[&[tool]])).await;
         let readers = Readers::of(&world, &turn);

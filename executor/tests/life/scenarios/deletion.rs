@@ -9,19 +9,27 @@ use crate::{
     reader::{Back, Cut, read},
     world::World,
 };
-use copilot_core::{
-    port::stream::TurnStreams,
-    turn::Turn,
-};
+use copilot_core::{port::stream::TurnStreams, turn::Turn};
 use std::{sync::Arc, time::Duration};
 
 /// Readers get a proper end, or are told that there is no such turn.
-async fn readers_end(world: &Arc<World>, turn: &Turn, readers: Vec<crate::scenarios::JoinHandle<Result<crate::reader::Read, String>>>) {
+async fn readers_end(
+    world: &Arc<World>,
+    turn: &Turn,
+    readers: Vec<crate::scenarios::JoinHandle<Result<crate::reader::Read, String>>>,
+) {
     for reader in readers {
-        let read = reader.await.unwrap().unwrap_or_else(|problem| panic!("{problem}\n{}", world.log.text()));
+        let read = reader
+            .await
+            .unwrap()
+            .unwrap_or_else(|problem| panic!("{problem}\n{}", world.log.text()));
         if let Some([v5, v7]) = read.folded {
             let aborted = v5.end.aborted && v7.end.aborted;
-            assert!(aborted || world.log.has(&["End", "Completed Done"]), "{}", world.log.name_of(turn.id));
+            assert!(
+                aborted || world.log.has(&["End", "Completed Done"]),
+                "{}",
+                world.log.name_of(turn.id)
+            );
         }
     }
 }
@@ -47,7 +55,11 @@ async fn a_deleted_session_ends_its_readers_and_nothing_of_it_comes_back() {
         let session = world.session().await;
         let turn = world.ask_in(session, Script::calls(&[&["once"]])).await;
         let waiting = world.ask_in(session, Script::says(3)).await;
-        let cut = Cut { items: 3, millis: 90, back: Back::SamePage };
+        let cut = Cut {
+            items: 3,
+            millis: 90,
+            back: Back::SamePage,
+        };
         let running = vec![
             read(&world, &turn, Duration::ZERO, Vec::new()),
             read(&world, &turn, Duration::ZERO, vec![cut; 3]),
@@ -68,7 +80,10 @@ async fn a_deleted_session_ends_its_readers_and_nothing_of_it_comes_back() {
         world.ended(&other).await;
         checker::approve(&world, Vec::new()).await;
         let status = world.streams.status(turn.key()).await.unwrap();
-        assert!(status.is_none_or(|status| status.ended), "{what:?}: {status:?}");
+        assert!(
+            status.is_none_or(|status| status.ended),
+            "{what:?}: {status:?}"
+        );
     }))
     .await;
 }
@@ -76,7 +91,9 @@ async fn a_deleted_session_ends_its_readers_and_nothing_of_it_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_session_stays_away_although_its_executor_was_dead() {
     let world = World::new().await;
-    let executor = Process::start(&world, "A", crate::process::Settings::default()).is_up().await;
+    let executor = Process::start(&world, "A", crate::process::Settings::default())
+        .is_up()
+        .await;
     let gate = executor.faults.hold_later(What::Delta, When::Before, 6);
     let turn = world.ask(Script::says(9)).await;
     let readers = vec![read(&world, &turn, Duration::ZERO, Vec::new())];

@@ -43,7 +43,10 @@ async fn what_does_not_end_in_time_is_handed_over_at_once_and_loses_no_attempt()
     side_by_side(spots.into_iter().map(async |(what, when, skip)| {
         let world = World::new().await;
         // Its lease would hold the turn for ten minutes.
-        let settings = Settings { drain_timeout: Duration::from_millis(50), ..patient() };
+        let settings = Settings {
+            drain_timeout: Duration::from_millis(50),
+            ..patient()
+        };
         let leaving = Process::start(&world, "A", settings).is_up().await;
         let gate = leaving.faults.hold_later(what, when, skip);
         let turn = world.ask(Script::calls(&[&["once"], &["pure"]])).await;
@@ -65,9 +68,17 @@ async fn what_does_not_end_in_time_is_handed_over_at_once_and_loses_no_attempt()
 
         taken.arrived().await;
         let row = world.row(&turn).await;
-        assert_eq!((row.attempt, row.lost_attempts), (2, 0), "{what:?} {when:?}");
+        assert_eq!(
+            (row.attempt, row.lost_attempts),
+            (2, 0),
+            "{what:?} {when:?}"
+        );
         taken.open();
-        assert_eq!(world.ended(&turn).await.status, TurnStatus::Completed, "{what:?} {when:?}");
+        assert_eq!(
+            world.ended(&turn).await.status,
+            TurnStatus::Completed,
+            "{what:?} {when:?}"
+        );
         world.log.note("", format!("{what:?} {when:?} {skip}"));
         approve(&world, readers).await;
         drop(other);
@@ -80,15 +91,22 @@ async fn a_second_signal_hurries_it_and_cancels_work_to_the_last() {
     let world = World::new().await;
     let leaving = Process::start(&world, "A", patient()).is_up().await;
     let hanging = world.ask(Script::says(8).with_flaw(0, Flaw::Hangs)).await;
-    let other = world.ask(Script::calls(&[&["pure"]]).with_flaw(1, Flaw::Hangs)).await;
+    let other = world
+        .ask(Script::calls(&[&["pure"]]).with_flaw(1, Flaw::Hangs))
+        .await;
     for turn in [&hanging, &other] {
-        world.until("it runs", async || world.row(turn).await.started_at).await;
+        world
+            .until("it runs", async || world.row(turn).await.started_at)
+            .await;
     }
     let readers = Readers::of(&world, &hanging);
     leaving.drain_in_a_hurry(&world).await;
     for turn in [&hanging, &other] {
         let row = world.row(turn).await;
-        assert_eq!((row.status, row.owner, row.lost_attempts), (TurnStatus::Running, None, 0));
+        assert_eq!(
+            (row.status, row.owner, row.lost_attempts),
+            (TurnStatus::Running, None, 0)
+        );
     }
 
     // Nobody holds them: they are cancelled without anyone's help.
@@ -105,7 +123,9 @@ async fn cancels_work_during_a_drain() {
     let leaving = Process::start(&world, "A", patient()).is_up().await;
     let turn = world.ask(Script::says(8).with_flaw(0, Flaw::Hangs)).await;
     let readers = Readers::of(&world, &turn);
-    world.until("it runs", async || world.row(&turn).await.started_at).await;
+    world
+        .until("it runs", async || world.row(&turn).await.started_at)
+        .await;
     let draining = world.api.tasks.spawn({
         let world = std::sync::Arc::clone(&world);
         async move { leaving.drain(&world).await }
@@ -113,7 +133,10 @@ async fn cancels_work_during_a_drain() {
 
     let cancelled = world.api.cancel(&turn).await.unwrap().unwrap();
 
-    assert_eq!((cancelled.reason, cancelled.status), (None, Some(TurnStatus::Cancelled)));
+    assert_eq!(
+        (cancelled.reason, cancelled.status),
+        (None, Some(TurnStatus::Cancelled))
+    );
     draining.await.unwrap();
     let _next = Process::start(&world, "B", patient()).is_up().await;
     approve(&world, readers).await;

@@ -16,14 +16,29 @@ async fn ends(script: Script) -> (TurnStatus, Option<ErrorCode>, u32) {
     let readers = Readers::of(&world, &turn);
     let ended = world.ended(&turn).await;
     approve(&world, readers).await;
-    (ended.status, ended.error.map(|error| error.code), ended.attempt)
+    (
+        ended.status,
+        ended.error.map(|error| error.code),
+        ended.attempt,
+    )
 }
 
 fn with_call(conduct: &'static str) -> Script {
-    let calls = ["pure", "idempotent", "once"].map(|tool| Call { tool, conduct, takes: 1 });
+    let calls = ["pure", "idempotent", "once"].map(|tool| Call {
+        tool,
+        conduct,
+        takes: 1,
+    });
     Script::new([
-        Step { words: 3, calls: calls.into(), ..Step::default() },
-        Step { words: 3, ..Step::default() },
+        Step {
+            words: 3,
+            calls: calls.into(),
+            ..Step::default()
+        },
+        Step {
+            words: 3,
+            ..Step::default()
+        },
     ])
 }
 
@@ -64,7 +79,10 @@ async fn every_bad_end_is_a_proper_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_that_takes_too_long_is_stopped_and_keeps_what_was_shown() {
     let world = World::new().await;
-    let settings = Settings { timeout: Duration::from_millis(400), ..patient() };
+    let settings = Settings {
+        timeout: Duration::from_millis(400),
+        ..patient()
+    };
     let _executor = Process::start(&world, "A", settings).is_up().await;
     let turn = world.ask(Script::says(9).with_flaw(0, Flaw::Hangs)).await;
     let readers = Readers::of(&world, &turn);

@@ -29,7 +29,11 @@ struct Readers {
 impl Readers {
     /// One that reads through, and two that are cut all the time.
     fn of(world: &Arc<World>, turn: &Turn) -> Self {
-        let cut = |items, millis, back| Cut { items, millis, back };
+        let cut = |items, millis, back| Cut {
+            items,
+            millis,
+            back,
+        };
         let same = Back::SamePage;
         let often = vec![cut(1, 200, same); 40];
         let now_and_then = vec![
@@ -44,7 +48,10 @@ impl Readers {
             read(world, turn, Duration::ZERO, often),
             read(world, turn, Duration::from_millis(15), now_and_then),
         ];
-        Self { turn: turn.clone(), reading }
+        Self {
+            turn: turn.clone(),
+            reading,
+        }
     }
 
     async fn done(self) -> Result<Vec<(Turn, Read)>, String> {
@@ -72,10 +79,15 @@ async fn side_by_side<F: Future>(histories: impl IntoIterator<Item = F>) -> Vec<
 
 /// A healthy executor that has its lease.
 async fn healthy(world: &World) -> Process {
-    Process::start(world, "Z", Settings::default()).is_up().await
+    Process::start(world, "Z", Settings::default())
+        .is_up()
+        .await
 }
 
 /// An executor whose lease runs out only long after the test.
 fn patient() -> Settings {
-    Settings { lease: copilot_core::port::store::Lease::For(Duration::from_secs(600)), ..Settings::default() }
+    Settings {
+        lease: copilot_core::port::store::Lease::For(Duration::from_secs(600)),
+        ..Settings::default()
+    }
 }

@@ -18,7 +18,9 @@ use std::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_saw_the_step_begin_is_told_and_who_did_not_is_spared() {
     let world = World::new().await;
-    let first = Process::start(&world, "A", Settings::default()).is_up().await;
+    let first = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     let gate = first.faults.hold_later(What::Delta, When::Before, 6);
     let turn = world.ask(Script::says(12)).await;
     let early = read(&world, &turn, Duration::ZERO, Vec::new());
@@ -39,7 +41,9 @@ async fn who_saw_the_step_begin_is_told_and_who_did_not_is_spared() {
 async fn two_retries_in_a_row_are_two_and_the_answer_is_the_last() {
     let world = World::new().await;
     let _executor = Process::start(&world, "A", patient()).is_up().await;
-    let turn = world.ask(Script::calls(&[&["pure"]]).with_flaw(1, Flaw::Panics(2))).await;
+    let turn = world
+        .ask(Script::calls(&[&["pure"]]).with_flaw(1, Flaw::Panics(2)))
+        .await;
     let readers = Readers::of(&world, &turn);
 
     let ended = world.ended(&turn).await;
@@ -53,7 +57,9 @@ async fn a_model_that_names_its_calls_alike_again_confuses_nobody() {
     // The dead step's call was shown; the new attempt's call has another id.
     let world = World::new().await;
     world.book.same_ids.store(true, Ordering::Relaxed);
-    let first = Process::start(&world, "A", Settings::default()).is_up().await;
+    let first = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     let gate = first.faults.hold(What::Reply, When::Before);
     let turn = world.ask(Script::calls(&[&["pure"], &["pure"]])).await;
     let readers = Readers::of(&world, &turn);
@@ -71,7 +77,9 @@ async fn what_is_shown_again_after_a_mark_survives_a_cut_in_its_middle() {
     // The stream loses shown entries just before a force: the mark's P lies inside a step.
     side_by_side((0..14_u8).map(async |items| {
         let world = World::new().await;
-        let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+        let executor = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = executor.faults.hold_later(What::Delta, When::Before, 11);
         let turn = world.ask(Script::says(14)).await;
         let seen = read(&world, &turn, Duration::ZERO, Vec::new());
@@ -79,7 +87,11 @@ async fn what_is_shown_again_after_a_mark_survives_a_cut_in_its_middle() {
         tokio::time::sleep(Duration::from_millis(30)).await;
         executor.crash(&world).await;
         // A page that has all of it, and is cut after so many things, all the time.
-        let cut = Cut { items: items + 1, millis: 250, back: Back::SamePage };
+        let cut = Cut {
+            items: items + 1,
+            millis: 250,
+            back: Back::SamePage,
+        };
         let cut_off = read(&world, &turn, Duration::ZERO, vec![cut; 60]);
         world.unheld(&turn).await;
         world.api.streams.missing.store(3, Ordering::Relaxed);
@@ -89,7 +101,10 @@ async fn what_is_shown_again_after_a_mark_survives_a_cut_in_its_middle() {
         let _other = healthy(&world).await;
         let mut reads = Vec::new();
         for reader in [seen, cut_off] {
-            let read = reader.await.unwrap().unwrap_or_else(|problem| panic!("{problem}\n{}", world.log.text()));
+            let read = reader
+                .await
+                .unwrap()
+                .unwrap_or_else(|problem| panic!("{problem}\n{}", world.log.text()));
             reads.push((turn.clone(), read));
         }
         checker::approve(&world, reads).await;
@@ -100,7 +115,9 @@ async fn what_is_shown_again_after_a_mark_survives_a_cut_in_its_middle() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_while_the_look_takes_a_turn_over_ends_it_once() {
     let world = World::new().await;
-    let first = Process::start(&world, "A", Settings::default()).is_up().await;
+    let first = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     let gate = first.faults.hold_later(What::Delta, When::Before, 4);
     let turn = world.ask(Script::says(9)).await;
     let readers = Readers::of(&world, &turn);
@@ -111,14 +128,19 @@ async fn a_cancel_while_the_look_takes_a_turn_over_ends_it_once() {
     let raised = world.api.faults.hold(What::Raise, When::After);
     let cancelling = {
         let (world, turn) = (Arc::clone(&world), turn.clone());
-        world.api.tasks.clone().spawn(async move { world.api.cancel(&turn).await })
+        world
+            .api
+            .tasks
+            .clone()
+            .spawn(async move { world.api.cancel(&turn).await })
     };
     raised.arrived().await;
     let second = Process::start(&world, "B", patient()).is_up().await;
-    world.until("it is ended by the other", async || {
-        world.row(&turn).await.status.is_terminal().then_some(())
-    })
-    .await;
+    world
+        .until("it is ended by the other", async || {
+            world.row(&turn).await.status.is_terminal().then_some(())
+        })
+        .await;
     raised.open();
 
     let cancelled = cancelling.await.unwrap().unwrap().unwrap();

@@ -10,10 +10,7 @@ use crate::{
 use copilot_core::{
     event::{Entry, Event, merged},
     outline::living,
-    port::{
-        store::TurnRecords,
-        stream::TurnStreams,
-    },
+    port::{store::TurnRecords, stream::TurnStreams},
     position::Position,
     turn::{Turn, TurnStatus},
 };
@@ -21,18 +18,45 @@ use std::{sync::Arc, time::Duration};
 
 /// The stream, which somebody still follows, is the record, entry for entry.
 async fn stream_is_whole(world: &World, turn: &Turn, what: &str) {
-    let stream = world.until("the stream has ended", async || {
-        let ended = world.streams.status(turn.key()).await.unwrap().is_some_and(|status| status.ended);
-        if ended { world.streams.read(turn.key(), Position::ZERO).await.unwrap() } else { None }
-    })
-    .await;
+    let stream = world
+        .until("the stream has ended", async || {
+            let ended = world
+                .streams
+                .status(turn.key())
+                .await
+                .unwrap()
+                .is_some_and(|status| status.ended);
+            if ended {
+                world
+                    .streams
+                    .read(turn.key(), Position::ZERO)
+                    .await
+                    .unwrap()
+            } else {
+                None
+            }
+        })
+        .await;
     let recorded = world.store.recorded(turn.key()).await.unwrap().unwrap();
     let plain = |entries: Vec<Entry>| {
-        let unmarked = entries.into_iter().filter(|entry| !matches!(entry.event, Event::Reset { .. }));
-        merged(unmarked).into_iter().map(|entry| (entry.position, entry.event)).collect::<Vec<_>>()
+        let unmarked = entries
+            .into_iter()
+            .filter(|entry| !matches!(entry.event, Event::Reset { .. }));
+        merged(unmarked)
+            .into_iter()
+            .map(|entry| (entry.position, entry.event))
+            .collect::<Vec<_>>()
     };
-    let stream: Vec<Entry> = living(&stream).iter().map(|entry| Entry::clone(entry)).collect();
-    assert_eq!(plain(stream), plain(recorded.parts), "{what}\n{}", world.log.text());
+    let stream: Vec<Entry> = living(&stream)
+        .iter()
+        .map(|entry| Entry::clone(entry))
+        .collect();
+    assert_eq!(
+        plain(stream),
+        plain(recorded.parts),
+        "{what}\n{}",
+        world.log.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,7 +90,11 @@ async fn streams_that_forget_everything_are_written_again() {
         let ended = world.ended(&turn).await;
 
         let spot = format!("{what:?} {when:?} {skip}");
-        assert_eq!((ended.status, ended.attempt), (TurnStatus::Completed, 1), "{spot}");
+        assert_eq!(
+            (ended.status, ended.attempt),
+            (TurnStatus::Completed, 1),
+            "{spot}"
+        );
         world.log.note("", &spot);
         stream_is_whole(&world, &turn, &spot).await;
         drop(follower);
@@ -106,7 +134,11 @@ async fn a_turn_goes_on_while_the_streams_are_away() {
         let ended = world.ended(&turn).await;
 
         let spot = format!("{what:?} {when:?} {skip}");
-        assert_eq!((ended.status, ended.attempt), (TurnStatus::Completed, 1), "{spot}");
+        assert_eq!(
+            (ended.status, ended.attempt),
+            (TurnStatus::Completed, 1),
+            "{spot}"
+        );
         world.log.note("", &spot);
         stream_is_whole(&world, &turn, &spot).await;
         drop(follower);
@@ -141,7 +173,9 @@ async fn a_slow_begin_does_not_leave_a_hole() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_ends_without_its_stream_and_its_readers_get_the_end() {
     let world = World::new().await;
-    let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+    let executor = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     executor.faults.set_streams_away(true);
     let turn = world.ask(Script::calls(&[&["once"]])).await;
     let readers = Readers::of(&world, &turn);
@@ -164,7 +198,9 @@ async fn a_crash_and_an_emptied_stream_together_lose_nothing() {
     ];
     side_by_side(spots.into_iter().map(async |(what, when, skip)| {
         let world = World::new().await;
-        let first = Process::start(&world, "A", Settings::default()).is_up().await;
+        let first = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = first.faults.hold_later(what, when, skip);
         let turn = world.ask(Script::calls(&[&["once"]])).await;
         let readers = Readers::of(&world, &turn);
@@ -185,7 +221,9 @@ async fn a_crash_and_an_emptied_stream_together_lose_nothing() {
 async fn a_zombie_that_fills_an_emptied_stream_fools_nobody() {
     // S2 of the model: asked "still mine?", taken over, emptied, then written by the zombie.
     let world = World::new().await;
-    let zombie = Process::start(&world, "A", Settings::default()).is_up().await;
+    let zombie = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     let gate = zombie.faults.freeze(What::Append, When::Before, 5);
     let turn = world.ask(Script::says(20)).await;
     let readers = Readers::of(&world, &turn);
@@ -209,7 +247,9 @@ async fn what_was_appended_before_an_outage_is_saved_once() {
     // The streams are away in the middle of a text, and back before its end; then the executor
     // dies, and what is saved of the answer comes from the stream.
     let world = World::new().await;
-    let executor = Process::start(&world, "A", Settings::default()).is_up().await;
+    let executor = Process::start(&world, "A", Settings::default())
+        .is_up()
+        .await;
     let away = executor.faults.hold_later(What::Delta, When::Before, 5);
     let back = executor.faults.hold_later(What::Delta, When::Before, 8);
     let turn = world.ask(Script::says(20)).await;
@@ -222,7 +262,11 @@ async fn what_was_appended_before_an_outage_is_saved_once() {
     let killed = executor.faults.hold_later(What::Delta, When::Before, 6);
     back.open();
     killed.arrived().await;
-    world.until("the stream is begun again", async || world.log.has(&["former: Some(1)"]).then_some(())).await;
+    world
+        .until("the stream is begun again", async || {
+            world.log.has(&["former: Some(1)"]).then_some(())
+        })
+        .await;
     executor.crash(&world).await;
     world.unheld(&turn).await;
 

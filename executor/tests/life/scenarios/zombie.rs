@@ -29,7 +29,9 @@ async fn an_executor_that_wakes_up_too_late_writes_nothing() {
     ];
     side_by_side(spots.into_iter().map(async |(what, when, skip)| {
         let world = World::new().await;
-        let frozen = Process::start(&world, "A", Settings::default()).is_up().await;
+        let frozen = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = frozen.faults.freeze(what, when, skip);
         let turn = world.ask(Script::calls(&[&["once", "pure"]])).await;
         let readers = Readers::of(&world, &turn);
@@ -40,10 +42,11 @@ async fn an_executor_that_wakes_up_too_late_writes_nothing() {
         gate.open();
 
         assert_eq!(ended.status, TurnStatus::Completed, "{what:?} {when:?}");
-        world.until("the zombie sees it", async || {
-            world.log.has(&[" A Register"]).then_some(())
-        })
-        .await;
+        world
+            .until("the zombie sees it", async || {
+                world.log.has(&[" A Register"]).then_some(())
+            })
+            .await;
         // What it may still do, it does within a heartbeat.
         tokio::time::sleep(Duration::from_millis(120)).await;
         assert_eq!(world.row(&turn).await, world.row(&ended).await);
@@ -66,9 +69,13 @@ async fn a_zombie_and_its_successor_write_at_the_same_time_and_one_answer_is_lef
     ];
     side_by_side(spots.into_iter().map(async |(what, when, skip)| {
         let world = World::new().await;
-        let frozen = Process::start(&world, "A", Settings::default()).is_up().await;
+        let frozen = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = frozen.faults.freeze(what, when, skip);
-        let turn = world.ask(Script::calls(&[&["once"], &["pure"]]).with_pace(3)).await;
+        let turn = world
+            .ask(Script::calls(&[&["once"], &["pure"]]).with_pace(3))
+            .await;
         let readers = Readers::of(&world, &turn);
         gate.arrived().await;
         let other = Process::start(&world, "B", Settings::default());
@@ -81,7 +88,11 @@ async fn a_zombie_and_its_successor_write_at_the_same_time_and_one_answer_is_lef
 
         let ended = world.ended(&turn).await;
 
-        assert_eq!((ended.status, ended.attempt), (TurnStatus::Completed, 2), "{what:?} {when:?}");
+        assert_eq!(
+            (ended.status, ended.attempt),
+            (TurnStatus::Completed, 2),
+            "{what:?} {when:?}"
+        );
         world.log.note("", format!("{what:?} {when:?} {skip}"));
         approve(&world, readers).await;
         drop(frozen);

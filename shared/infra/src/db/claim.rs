@@ -117,10 +117,11 @@ async fn claim(
     Ok(tx.one(sql, values).await?)
 }
 
-/// (a) Queued, first in its session, and its caller below the cap: a count, not a lock.
+/// (a) Queued, first in its session, and its caller below the cap: a count, not a lock. One
+/// that was cancelled while it waited never starts; whoever cancelled it, or the look, ends it.
 fn waiting(max_running: &str) -> String {
     format!(
-        "(t.status = 'queued' AND {FIRST_IN_SESSION} AND {max_running} > \
+        "(t.status = 'queued' AND t.cancel_requested_at IS NULL AND {FIRST_IN_SESSION} AND {max_running} > \
          (SELECT COUNT(*) FROM turns r \
           WHERE r.caller_key = t.caller_key AND r.status = 'running' AND r.finished_at IS NULL))"
     )

@@ -115,7 +115,8 @@ impl SqlStore {
     async fn find_next(&self, ended: TurnKey) -> Result<Option<TurnKey>, Failure> {
         // Two searches, each by its own index: a backlog of others' turns costs nothing.
         let waits = format!(
-            "t.finished_at IS NULL AND t.status = 'queued' AND {FIRST_IN_SESSION} AND {SESSION_STANDS}"
+            "t.finished_at IS NULL AND t.status = 'queued' AND t.cancel_requested_at IS NULL \
+             AND {FIRST_IN_SESSION} AND {SESSION_STANDS}"
         );
         let sql = format!(
             "SELECT id, session_id FROM ( \

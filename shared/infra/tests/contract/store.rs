@@ -77,6 +77,7 @@ store_suite! {
         a_hand_back_may_be_repeated
         the_deadline_counts_from_the_first_claim
         a_claim_brings_the_cancel_mark
+        a_turn_that_was_cancelled_while_it_waited_never_starts
         the_look_finds_the_oldest_first_and_tells_before_it_claims
         the_look_tells_also_of_a_turn_that_it_then_cannot_claim
         the_look_leaves_fresh_turns_to_their_hints

@@ -298,14 +298,47 @@ pub(crate) async fn the_deadline_counts_from_the_first_claim(subject: &Subject) 
 }
 
 pub(crate) async fn a_claim_brings_the_cancel_mark(subject: &Subject) {
-    let scene = Scene::of(subject).await;
-    let turn = scene.queued().await;
+    let mut scene = Scene::of(subject).await;
+    let turn = scene.running().await;
     scene
         .store
         .request_cancel(&ann(), scene.session, None)
         .await
         .unwrap();
+    scene.lose_lease().await;
     assert!(scene.claim(turn.id).await.unwrap().cancel_requested);
+}
+
+pub(crate) async fn a_turn_that_was_cancelled_while_it_waited_never_starts(subject: &Subject) {
+    let scene = Scene::of(subject).await;
+    let turn = scene.queued().await;
+    let other = session_of(&scene.store, &ann()).await;
+    let ended = accepted(&scene.store, &ann(), other, new_turn()).await;
+    assert_eq!(
+        scene.store.next_waiting(ended.key()).await.unwrap(),
+        Some(ended.key())
+    );
+    let ended = scene.claim(ended.id).await.unwrap();
+    scene.end(&ended, TurnStatus::Completed).await;
+    assert_eq!(
+        scene.store.next_waiting(ended.key()).await.unwrap(),
+        Some(turn.key())
+    );
+
+    scene
+        .store
+        .request_cancel(&ann(), scene.session, None)
+        .await
+        .unwrap();
+    assert!(scene.claim(turn.id).await.is_none());
+    let looked = scene
+        .store
+        .claim_waiting(scene.executor, 8, AT_ONCE, RULES, &|_| {})
+        .await
+        .unwrap();
+    assert!(looked.is_empty());
+    assert_eq!(scene.store.next_waiting(ended.key()).await.unwrap(), None);
+    assert_eq!(scene.turn(&turn).await.status, TurnStatus::Queued);
 }
 
 pub(crate) async fn the_look_finds_the_oldest_first_and_tells_before_it_claims(subject: &Subject) {

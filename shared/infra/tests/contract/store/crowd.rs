@@ -127,6 +127,24 @@ pub(crate) async fn many_hands_at_once_leave_every_turn_with_one_end(subject: &S
                 .await
                 .unwrap();
         }
+        for (key, _) in store
+            .closable(1_000, Duration::ZERO, Duration::ZERO, 100)
+            .await
+            .unwrap()
+        {
+            let raised = store
+                .raise(key.turn_id, RaiseIf::Cancelled)
+                .await
+                .unwrap()
+                .unwrap();
+            store
+                .commit_end(
+                    fence(&raised.turn),
+                    end(&raised.turn, TurnStatus::Cancelled),
+                )
+                .await
+                .unwrap();
+        }
     }
     for session in &sessions[1..] {
         let turns = store

@@ -225,6 +225,7 @@ impl History {
             return false;
         }
         match model.status {
+            TurnStatus::Queued if model.cancel => false,
             TurnStatus::Queued => {
                 let first = self.turns[..turn].iter().all(|earlier| {
                     earlier.session != model.session || earlier.status.is_terminal()
