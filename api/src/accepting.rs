@@ -10,6 +10,7 @@ use crate::{
 use copilot_core::{
     event::FilesNote,
     id::SessionId,
+    message::without_nul,
     port::store::Acceptance,
     session::Owner,
     turn::{IdempotencyKey, NewTurn, OnBusy, OpeningRole, Turn, TurnRequest},
@@ -80,7 +81,7 @@ fn one_key(message_id: Option<String>, header: Option<String>) -> Result<Option<
             "message_id",
             "must be the same as the header Idempotency-Key",
         )),
-        _ => Ok(message_id.or(header)),
+        _ => Ok(message_id.or(header).map(without_nul)),
     }
 }
 

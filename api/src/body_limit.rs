@@ -12,6 +12,10 @@ use poem::{
     },
 };
 use std::{io, pin::Pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a body may take to arrive.
+const BODY_LIMIT: Duration = Duration::from_mins(2);
 
 /// How long, and how much, a refused body is read on.
 const DISCARD_LIMIT: Duration = Duration::from_secs(30);
@@ -62,7 +66,8 @@ async fn read(
         return Ok(Read::TooLarge(stream));
     }
     let mut bytes = BytesMut::with_capacity(declared.unwrap_or(0).min(RESERVED_BYTES));
-    while let Some(chunk) = stream.next().await {
+    let deadline = Instant::now() + BODY_LIMIT;
+    while let Some(chunk) = next_chunk(&mut stream, deadline).await? {
         let chunk = chunk.map_err(|error| {
             tracing::debug!(%error, "body not read");
             ApiError::bad_request("unreadable_body", "the body could not be read")
@@ -73,6 +78,15 @@ async fn read(
         bytes.extend_from_slice(&chunk);
     }
     Ok(Read::Whole(bytes.freeze()))
+}
+
+async fn next_chunk(
+    stream: &mut BodyStream,
+    deadline: Instant,
+) -> Result<Option<io::Result<Bytes>>, ApiError> {
+    timeout_at(deadline, stream.next())
+        .await
+        .map_err(|_| ApiError::bad_request("unreadable_body", "the body did not arrive in time"))
 }
 
 fn discard(mut rest: BodyStream, state: &ApiState) {

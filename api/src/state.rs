@@ -82,7 +82,12 @@ impl ApiState {
                 Arc::clone(&cancels),
                 closer,
             ),
-            deleter: Deleter::new(Arc::clone(&store), Arc::clone(&streams), cancels),
+            deleter: Deleter::new(
+                Arc::clone(&store),
+                Arc::clone(&streams),
+                cancels,
+                tasks.clone(),
+            ),
             reading: Reading::new(Arc::clone(&store), streams, watch),
             health: HealthProbe::new(Arc::clone(&store)),
             readiness: Readiness::new(Arc::clone(&store), ready_parts, stopping.clone()),

@@ -13,6 +13,7 @@ use copilot_core::{
         stream::{Append, Appended, Begun, TurnStreams},
     },
     position::Position,
+    service::closing::StreamEnd,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -102,7 +103,7 @@ struct Fenced;
 
 impl Appender {
     /// Appends until the journal is closed, or ended and written out.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self) -> StreamEnd {
         let mut appended_at = None;
         let mut standing = Standing::Lost {
             not_before: Instant::now(),
@@ -110,11 +111,11 @@ impl Appender {
         let mut told = Vec::new();
         loop {
             if self.catch_up(&mut standing).await.is_err() {
-                return self.halt.stop(StopCause::Fenced);
+                return self.give_up();
             }
             told.clear();
             if !self.listen(&standing, &mut told).await {
-                return;
+                return StreamEnd::Missing;
             }
             self.gather(appended_at, &mut told).await;
             let finish = matches!(told.last(), Some(Told::Finish));
@@ -127,10 +128,16 @@ impl Appender {
                 return self.finish(standing, entries).await;
             }
             if self.append(&mut standing, entries).await.is_err() {
-                return self.halt.stop(StopCause::Fenced);
+                return self.give_up();
             }
             appended_at = Some(Instant::now());
         }
+    }
+
+    /// The stream is another's, and so is its end.
+    fn give_up(&self) -> StreamEnd {
+        self.halt.stop(StopCause::Fenced);
+        StreamEnd::Written
     }
 
     /// Lets further deltas come in for a moment after the last append. Anything but a delta
@@ -240,17 +247,17 @@ impl Appender {
     }
 
     /// Ends the stream, in bounded time. Whoever else ends it first is right too.
-    async fn finish(mut self, mut standing: Standing, mut entries: Vec<Entry>) {
+    async fn finish(mut self, mut standing: Standing, mut entries: Vec<Entry>) -> StreamEnd {
         let deadline = Instant::now() + FINISH_LIMIT;
         while Instant::now() < deadline {
             if let Standing::At(at) = standing {
                 let append = self.from(at, std::mem::take(&mut entries));
                 match self.streams.finish(self.fence.key, append).await {
-                    Ok(Appended::Done | Appended::Fenced) => return,
+                    Ok(Appended::Done | Appended::Fenced) => return StreamEnd::Written,
                     Ok(Appended::Lost) => {
                         standing = Standing::Lost {
                             not_before: Instant::now(),
-                        }
+                        };
                     }
                     Err(_) => standing = lost(),
                 }
@@ -259,10 +266,11 @@ impl Appender {
                 tokio::time::sleep_until(not_before).await;
             }
             if self.catch_up(&mut standing).await.is_err() {
-                return;
+                return StreamEnd::Written;
             }
         }
         tracing::warn!(turn_id = %self.fence.key.turn_id, "stream left without its end, readers have the parts");
+        StreamEnd::Missing
     }
 
     /// What of `entries` the stream lacks at `from`. They are sorted out one by one before

@@ -78,12 +78,16 @@ impl Deps {
         }
     }
 
-    /// After a turn's end and its stream's: hints at the turn that may run now.
-    pub(crate) async fn ended(&self, key: TurnKey) {
+    /// Notes that a turn's stream has ended too: its owner may be cleared.
+    pub(crate) fn stream_ended(&self, key: TurnKey) {
         self.finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(key.turn_id);
+    }
+
+    /// After a turn's end: hints at the turn that may run now.
+    pub(crate) async fn hint_next(&self, key: TurnKey) {
         match self.store.next_waiting(key).await {
             Ok(Some(next)) => self.hint(next).await,
             Ok(None) => {}

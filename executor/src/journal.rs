@@ -24,10 +24,13 @@ use copilot_core::{
 use copilot_engine::{InFlight, Journal, Reply, Show, Stopped};
 use rand::RngExt;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// First and longest pause between tries of a commit while the database is away.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Between two warnings about one commit that waits.
+const WARN_AGAIN: Duration = Duration::from_secs(30);
 
 /// What an attempt needs beside its turn.
 pub(crate) struct JournalParts {
@@ -154,6 +157,7 @@ impl TurnJournal {
         F: Future<Output = Result<Commit, PortError>>,
     {
         let (mut pause, longest) = RETRY_PAUSE;
+        let mut warned_at: Option<Instant> = None;
         loop {
             let error = match commit(Arc::clone(&self.parts.store), self.fence).await {
                 Ok(Commit::Done) => return Ok(()),
@@ -163,11 +167,18 @@ impl TurnJournal {
                 }
                 Err(error) => error,
             };
-            let gone =
-                self.parts.halt.cause() == Some(StopCause::Fenced) || !self.parts.lease.is_good();
-            if gone || !error.is_unavailable() {
+            // Somebody else, or the next start, goes on from the last durable point.
+            let let_go = matches!(
+                self.parts.halt.cause(),
+                Some(StopCause::Fenced | StopCause::Drained)
+            );
+            if let_go || !self.parts.lease.is_good() || !error.is_unavailable() {
                 tracing::error!(turn_id = %self.turn.id, %error, source = %error.source, "commit failed");
                 return Err(Stopped);
+            }
+            if warned_at.is_none_or(|at| at.elapsed() >= WARN_AGAIN) {
+                tracing::warn!(turn_id = %self.turn.id, %error, source = %error.source, "commit waits for the database");
+                warned_at = Some(Instant::now());
             }
             let jitter = rand::rng().random_range(0.5..1.5);
             tokio::time::sleep(pause.mul_f64(jitter)).await;

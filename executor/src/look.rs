@@ -15,6 +15,7 @@ use copilot_core::{
         PortError,
         store::{CloseCause, RaiseIf},
     },
+    service::closing::{Closed, StreamEnd},
     turn::{ErrorCode, Turn, TurnError, TurnKey},
 };
 use rand::RngExt;
@@ -49,17 +50,30 @@ pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
         {
             return;
         }
-        if let Err(error) = look(&deps).await {
-            tracing::warn!(%error, source = %error.source, "look failed");
-        }
+        look(&deps).await;
     }
 }
 
-async fn look(deps: &Arc<Deps>) -> Result<(), PortError> {
-    claim_waiting(deps).await?;
-    close_what_nobody_ends(deps).await?;
-    finish_streams(deps).await?;
-    deps.streams.keep_alive(&deps.running.keys()).await?;
+/// One look. Its jobs stand apart: one that fails, such as over a row that cannot be read,
+/// keeps none of the others from its work.
+async fn look(deps: &Arc<Deps>) {
+    report("claiming", claim_waiting(deps).await);
+    report("closing", close_what_nobody_ends(deps).await);
+    report("finishing streams", finish_streams(deps).await);
+    report(
+        "keeping streams",
+        deps.streams.keep_alive(&deps.running.keys()).await,
+    );
+    report("purging", purge(deps).await);
+}
+
+fn report(job: &'static str, outcome: Result<(), PortError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(job, %error, source = %error.source, "look failed");
+    }
+}
+
+async fn purge(deps: &Deps) -> Result<(), PortError> {
     for session in deps.store.purge(PURGE_AGE, LIMIT).await? {
         tracing::info!(session_id = %session, "deleted session purged");
     }
@@ -76,7 +90,7 @@ async fn claim_waiting(deps: &Arc<Deps>) -> Result<(), PortError> {
     let claimed = deps
         .store
         .claim_waiting(executor, free, HINT_GRACE, rules, &|key| {
-            found.register(key)
+            found.register(key);
         })
         .await?;
     for turn in claimed {
@@ -146,9 +160,19 @@ async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
                 Ending::Failed(turn_task::timed_out()),
             ),
         };
-        let closed = deps.closer.close(key, when, &ending).await?;
-        tracing::info!(turn_id = %key.turn_id, ?cause, ?closed, "turn ended by the look");
-        deps.ended(key).await;
+        match deps.closer.close(key, when, &ending).await {
+            Ok(Closed::Ended(stream)) => {
+                tracing::info!(turn_id = %key.turn_id, ?cause, "turn ended by the look");
+                if stream == StreamEnd::Written {
+                    deps.stream_ended(key);
+                }
+                deps.hint_next(key).await;
+            }
+            Ok(Closed::NotOurs) => {}
+            Err(error) => {
+                tracing::warn!(turn_id = %key.turn_id, ?cause, %error, source = %error.source, "turn not ended");
+            }
+        }
     }
     Ok(())
 }
@@ -156,10 +180,17 @@ async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
 async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
     let mut done = deps.take_finished();
     for key in deps.store.unfinished_streams(LIMIT).await? {
-        if let Some(recorded) = deps.store.recorded(key).await? {
-            deps.closer.finish_stream(recorded).await;
+        match deps.store.recorded(key).await {
+            Ok(Some(recorded)) => {
+                if deps.closer.finish_stream(recorded).await == StreamEnd::Written {
+                    done.push(key.turn_id);
+                }
+            }
+            Ok(None) => done.push(key.turn_id),
+            Err(error) => {
+                tracing::warn!(turn_id = %key.turn_id, %error, source = %error.source, "ended turn not read");
+            }
         }
-        done.push(key.turn_id);
     }
     if done.is_empty() {
         Ok(())

@@ -10,6 +10,7 @@ use crate::{
 use copilot_core::{
     pen::Ending,
     port::store::{Fence, Groundwork, HandBack},
+    service::closing::StreamEnd,
     turn::{ErrorCode, Turn, TurnError, TurnStatus},
 };
 use copilot_engine::TurnInput;
@@ -38,19 +39,22 @@ pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
         .catch_unwind()
         .await;
     let why = match outcome {
-        Ok(Outcome::Ended(status)) => {
+        Ok((Outcome::Ended(status), stream)) => {
             tracing::info!(
                 session_id = %key.session_id, turn_id = %key.turn_id, attempt = fence.attempt,
                 status = status.as_str(), total_ms = millis(claimed_at.elapsed()), "turn finished"
             );
-            deps.ended(key).await;
+            if stream == StreamEnd::Written {
+                deps.stream_ended(key);
+            }
+            deps.hint_next(key).await;
             return;
         }
-        Ok(Outcome::NotOurs) => {
+        Ok((Outcome::NotOurs, _)) => {
             tracing::info!(turn_id = %key.turn_id, attempt = fence.attempt, "turn is another's, stopped");
             return;
         }
-        Ok(Outcome::GivenUp(why)) => why,
+        Ok((Outcome::GivenUp(why), _)) => why,
         Err(_) => {
             tracing::error!(turn_id = %key.turn_id, attempt = fence.attempt, "turn task panicked");
             HandBack::Lost
@@ -65,17 +69,17 @@ enum Outcome {
     GivenUp(HandBack),
 }
 
-async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> Outcome {
+async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> (Outcome, StreamEnd) {
     let fence = Fence {
         key: turn.key(),
         attempt: turn.attempt,
     };
     let groundwork = match deps.store.groundwork(fence).await {
         Ok(Some(groundwork)) => groundwork,
-        Ok(None) => return Outcome::NotOurs,
+        Ok(None) => return (Outcome::NotOurs, StreamEnd::Missing),
         Err(error) => {
             tracing::error!(turn_id = %turn.id, %error, source = %error.source, "claimed turn could not be read");
-            return Outcome::GivenUp(HandBack::Lost);
+            return (Outcome::GivenUp(HandBack::Lost), StreamEnd::Missing);
         }
     };
     let parts = JournalParts {
@@ -95,8 +99,7 @@ async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> Outcome {
         parts: Some(groundwork.parts.clone()),
     };
     // Side by side in one task: no hop between them, and neither outlives the other.
-    let (outcome, ()) = futures::join!(work(deps, halt, turn, groundwork, journal), appender.run());
-    outcome
+    futures::join!(work(deps, halt, turn, groundwork, journal), appender.run())
 }
 
 async fn work(

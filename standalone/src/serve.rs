@@ -30,8 +30,17 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         .await
         .context("the executor's lease cannot be taken")?;
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
+    let shutdown_delay = settings.server.shutdown_delay;
     lifecycle.spawn("executor", async move {
-        executor.run(soft, hard).await;
+        // It takes turns for as long as the server accepts them.
+        let stop = CancellationToken::new();
+        let stopping = async {
+            soft.cancelled().await;
+            hard.run_until_cancelled(tokio::time::sleep(shutdown_delay))
+                .await;
+            stop.cancel();
+        };
+        tokio::join!(executor.run(stop.clone(), hard.clone()), stopping);
         Ok(())
     });
 
@@ -42,13 +51,17 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     );
     let watch = Watch::new(Arc::clone(&adapters.store), closer);
     let address = listener.local_addr().context("server.listen")?;
-    let state = ApiState::new(api_parts(&settings, adapters, Arc::clone(&watch))?);
+    let tasks = TaskTracker::new();
+    let parts = api_parts(&settings, adapters, Arc::clone(&watch), tasks.clone())?;
+    let state = ApiState::new(parts);
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
     lifecycle.spawn("api", async move {
         // The watch lives as long as the server: draining streams still need their ends.
         let served = CancellationToken::new();
         let serving = async {
-            copilot_api::serve(listener, state, soft, hard).await;
+            copilot_api::serve(listener, state, soft, hard.clone()).await;
+            tasks.close();
+            hard.run_until_cancelled(tasks.wait()).await;
             served.cancel();
         };
         tokio::join!(serving, watch.run(served.clone()));
@@ -85,6 +98,7 @@ fn api_parts(
     settings: &Settings,
     adapters: Adapters,
     watch: Arc<Watch>,
+    tasks: TaskTracker,
 ) -> Result<ApiParts, UnservedSetting> {
     let Adapters {
         store,
@@ -103,6 +117,6 @@ fn api_parts(
         watch,
         ready_parts: Vec::new(),
         config: settings.try_into()?,
-        tasks: TaskTracker::new(),
+        tasks,
     })
 }

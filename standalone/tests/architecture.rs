@@ -1,5 +1,10 @@
 //! Which crate may know which: the arrows of ARCHITECTURE.md.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot read the workspace fails loudly"
+)]
+
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::BTreeSet;
 

@@ -104,7 +104,7 @@ fn last_message(fields: &mut Fields) -> Result<LastMessage, String> {
     let id = match last.get("id") {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) if (1..=CLIENT_ID_CHARS).contains(&id.chars().count()) => {
-            Some(id.clone())
+            Some(without_nul(id.clone()))
         }
         _ => {
             return Err(format!(

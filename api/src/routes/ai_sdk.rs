@@ -17,6 +17,7 @@ use crate::{
 };
 use copilot_core::{
     id::{SessionId, UserId},
+    message::without_nul,
     position::Position,
     session::{NewSession, Owner},
 };
@@ -92,7 +93,7 @@ impl AiSdkRoutes {
         let profile = chosen(&services, &profile, &profile_header)?;
         let session = services
             .store
-            .find_client_session(caller.user()?, &chat_id.0)
+            .find_client_session(caller.user()?, &without_nul(chat_id.0))
             .await?;
         let Some(session) = session else {
             return Ok(MaybeStream::Nothing);

@@ -69,6 +69,14 @@ impl Translator {
         if was_reset && entry.event == Event::StartStep {
             return Told::Part;
         }
+        let is_end = matches!(
+            entry.event,
+            Event::Error { .. } | Event::Abort { .. } | Event::Finish { .. }
+        );
+        if was_reset && is_end {
+            // The client's step, emptied by the reset, is still open.
+            frame.event(None, &Event::FinishStep);
+        }
         self.event(&entry.event, cursor, frame)
     }
 

@@ -130,7 +130,7 @@ impl Canceller {
             .closer
             .close(key, RaiseIf::CancelledAndUnheld, &Ending::Cancelled)
             .await?;
-        if unheld == Closed::Ended {
+        if matches!(unheld, Closed::Ended(_)) {
             let reason = (turn.status == TurnStatus::Queued).then_some(CancelReason::Dequeued);
             return Ok((reason, TurnStatus::Cancelled));
         }
@@ -146,7 +146,7 @@ impl Canceller {
             .await?
             .map_or(TurnStatus::Cancelled, |state| state.status);
         Ok((
-            (forced == Closed::Ended).then_some(CancelReason::Forced),
+            matches!(forced, Closed::Ended(_)).then_some(CancelReason::Forced),
             status,
         ))
     }

@@ -9,7 +9,7 @@ use crate::{
     port::{
         PortError,
         store::{Commit, EndCommit, Fence, RaiseIf, Raised, Recorded, Store, end_of},
-        stream::{Append, Begun, TurnStreams},
+        stream::{Append, Appended, Begun, TurnStreams},
     },
     position::Position,
     turn::TurnKey,
@@ -20,9 +20,18 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
     /// This call ended it.
-    Ended,
+    Ended(StreamEnd),
     /// It had ended, or somebody else has taken it on.
     NotOurs,
+}
+
+/// Whether the stream of a turn that has ended has its end too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// It has, by whomever.
+    Written,
+    /// It has not: the look tries again.
+    Missing,
 }
 
 /// Ends turns that no executor ends.
@@ -77,25 +86,28 @@ impl Closer {
         if self.store.commit_end(fence, commit).await? == Commit::Fenced {
             return Ok(Closed::NotOurs);
         }
-        if let Some(from) = tail.stream_at {
-            let all = raised.parts.into_iter().chain(last);
-            self.finish_from(key, fence.attempt, from, all).await;
-        }
-        Ok(Closed::Ended)
+        let Some(from) = tail.stream_at else {
+            return Ok(Closed::Ended(StreamEnd::Missing));
+        };
+        let all = raised.parts.into_iter().chain(last);
+        Ok(Closed::Ended(
+            self.finish_from(key, fence.attempt, from, all).await,
+        ))
     }
 
     /// Ends the stream of a turn whose row has ended, from row and parts; the first wins.
-    pub async fn finish_stream(&self, recorded: Recorded) {
+    pub async fn finish_stream(&self, recorded: Recorded) -> StreamEnd {
         let key = recorded.turn.key();
         match self.streams.begin(key, recorded.turn.attempt).await {
             Ok(Begun::At { position, .. }) => {
                 self.finish_from(key, recorded.turn.attempt, position, recorded.parts)
-                    .await;
+                    .await
             }
-            Ok(Begun::Fenced) => {}
+            Ok(Begun::Fenced) => StreamEnd::Written,
             // Readers get the end from the parts; the stream expires by itself.
             Err(error) => {
-                tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end")
+                tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end");
+                StreamEnd::Missing
             }
         }
     }
@@ -165,7 +177,7 @@ impl Closer {
         attempt: u32,
         from: Position,
         entries: impl IntoIterator<Item = Entry>,
-    ) {
+    ) -> StreamEnd {
         let missing = entries
             .into_iter()
             .filter(|entry| entry.position > from)
@@ -176,8 +188,13 @@ impl Closer {
             from,
             entries: missing,
         };
-        if let Err(error) = self.streams.finish(key, append).await {
-            tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end");
+        match self.streams.finish(key, append).await {
+            Ok(Appended::Done | Appended::Fenced) => StreamEnd::Written,
+            Ok(Appended::Lost) => StreamEnd::Missing,
+            Err(error) => {
+                tracing::debug!(turn_id = %key.turn_id, %error, "stream left without its end");
+                StreamEnd::Missing
+            }
         }
     }
 }

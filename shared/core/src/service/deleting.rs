@@ -15,6 +15,7 @@ use crate::{
     turn::Turn,
 };
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 
 /// Deletes sessions.
 #[derive(Clone)]
@@ -22,26 +23,29 @@ pub struct Deleter {
     store: Arc<dyn Store>,
     streams: Arc<dyn TurnStreams>,
     bus: Arc<dyn CancelBus>,
+    tasks: TaskTracker,
 }
 
 impl Deleter {
-    /// A deleter over these ports.
+    /// A deleter over these ports; what follows the transaction runs on `tasks`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         streams: Arc<dyn TurnStreams>,
         bus: Arc<dyn CancelBus>,
+        tasks: TaskTracker,
     ) -> Self {
         Self {
             store,
             streams,
             bus,
+            tasks,
         }
     }
 
     /// Deletes a session; none: it is not there. Its turns are cancelled in the same
-    /// transaction; what runs is told to stop, and open streams get their end. Rows go later,
-    /// by the look's purge.
+    /// transaction; what runs is told to stop, and open streams get their end, also when
+    /// whoever asked has gone. Rows go later, by the look's purge.
     pub async fn delete(
         &self,
         owner: &Owner,
@@ -51,6 +55,12 @@ impl Deleter {
         let Some(turns) = self.store.delete_session(owner, session, files).await? else {
             return Ok(None);
         };
+        let deleter = self.clone();
+        self.tasks.spawn(async move { deleter.tell(turns).await });
+        Ok(Some(()))
+    }
+
+    async fn tell(&self, turns: Vec<Turn>) {
         for turn in turns {
             if let Err(error) = self.bus.publish(turn.key()).await {
                 tracing::warn!(turn_id = %turn.id, %error, "cancel of a deleted session not published");
@@ -59,7 +69,6 @@ impl Deleter {
                 tracing::warn!(turn_id = %turn.id, %error, "stream of a deleted session left to expire");
             }
         }
-        Ok(Some(()))
     }
 
     /// Ends the stream where it stands; also one that is missing, as a fence.

@@ -57,7 +57,7 @@ impl Intake {
             match tokio::time::timeout(PUBLISH_LIMIT, queue.publish(turn)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published")
+                    tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published");
                 }
                 Err(_) => tracing::warn!(turn_id = %turn.turn_id, "hint not published in time"),
             }

@@ -187,15 +187,21 @@ impl TurnReader {
     }
 
     async fn read_history(&mut self, source: Source, shown: &mut Vec<Shown>) {
-        let stream = self.read_stream(shown).await;
+        let read = self.streams.read(self.key, self.at).await;
+        let is_reached = read.is_ok();
+        if let Err(error) = &read {
+            self.unreachable(error, shown).await;
+        }
         if self.next == Next::End {
             return;
         }
-        let expected = stream.is_some() || self.turn.attempt == 0;
+        let stream = read.ok().flatten();
+        let expected = is_reached && (stream.is_some() || self.turn.attempt == 0);
         let stream = stream.unwrap_or_default();
         if source == Source::Stream && expected && !self.turn.status.is_terminal() {
             self.next = Next::History(Source::Parts);
             if self.take_stream(&stream, shown) == Taken::All {
+                self.unreachable_since = None;
                 self.live();
             }
             if self.next == Next::Live || !shown.is_empty() {
@@ -203,23 +209,14 @@ impl TurnReader {
             }
         }
         match self.store.recorded(self.key).await {
-            Ok(Some(recorded)) => self.take_recorded(&recorded, stream, shown).await,
+            Ok(Some(recorded)) => {
+                if is_reached {
+                    self.unreachable_since = None;
+                }
+                self.take_recorded(&recorded, stream, shown).await;
+            }
             Ok(None) => self.close(shown),
             Err(error) => self.unreachable(&error, shown).await,
-        }
-    }
-
-    /// What the stream has after `at`; none, if it is not there or cannot be reached.
-    async fn read_stream(&mut self, shown: &mut Vec<Shown>) -> Option<Vec<Arc<Entry>>> {
-        match self.streams.read(self.key, self.at).await {
-            Ok(entries) => {
-                self.unreachable_since = None;
-                entries
-            }
-            Err(error) => {
-                self.unreachable(&error, shown).await;
-                None
-            }
         }
     }
 
@@ -451,7 +448,7 @@ impl TurnReader {
     /// Waits a little, or gives up when it has lasted too long.
     async fn unreachable(&mut self, error: &PortError, shown: &mut Vec<Shown>) {
         let since = *self.unreachable_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= UNREACHABLE_LIMIT {
+        if !error.is_unavailable() || since.elapsed() >= UNREACHABLE_LIMIT {
             tracing::warn!(turn_id = %self.key.turn_id, %error, "stream out of reach, response broken");
             shown.push(Shown::Broken);
             self.next = Next::End;

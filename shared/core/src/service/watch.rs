@@ -126,7 +126,8 @@ impl Watch {
         for key in silent {
             let state = states.iter().find(|state| state.turn_id == key.turn_id);
             let verdict = state.map_or(Verdict::Gone, Verdict::from);
-            if verdict == Verdict::Ended {
+            // Once is enough: slow readers of an ended turn stay here until they have it all.
+            if verdict == Verdict::Ended && !self.was_told_end(key.turn_id) {
                 self.finish(*key).await;
             }
             self.tell(key.turn_id, verdict);
@@ -136,10 +137,13 @@ impl Watch {
     /// Ends the stream of a turn whose row has ended.
     async fn finish(&self, key: TurnKey) {
         match self.store.recorded(key).await {
-            Ok(Some(recorded)) => self.closer.finish_stream(recorded).await,
+            Ok(Some(recorded)) => {
+                // What is missing all the same is the look's; readers have the parts.
+                let _ = self.closer.finish_stream(recorded).await;
+            }
             Ok(None) => {}
             Err(error) => {
-                tracing::debug!(turn_id = %key.turn_id, %error, "ended turn could not be read")
+                tracing::debug!(turn_id = %key.turn_id, %error, "ended turn could not be read");
             }
         }
     }
@@ -148,6 +152,13 @@ impl Watch {
         if let Some(watched) = self.turns().get(&turn) {
             watched.verdict.send_replace(Some(verdict));
         }
+    }
+
+    fn was_told_end(&self, turn: TurnId) -> bool {
+        let turns = self.turns();
+        turns
+            .get(&turn)
+            .is_some_and(|watched| *watched.verdict.borrow() == Some(Verdict::Ended))
     }
 
     fn silent(&self) -> Vec<TurnKey> {

@@ -45,8 +45,10 @@ impl SqlStore {
             return Ok(None);
         };
         touch_locked_session(&tx, row.session_id).await?;
+        // Before the commit: a row that cannot be read is not claimed.
+        let turn = row.try_into()?;
         tx.commit().await?;
-        row.try_into().map(Some)
+        Ok(Some(turn))
     }
 
     pub(super) async fn claim_found(
@@ -65,7 +67,13 @@ impl SqlStore {
             found(key);
             if let Some(row) = claim(&tx, executor, key.turn_id, search.rules).await? {
                 touch_locked_session(&tx, row.session_id).await?;
-                claimed.push(row);
+                match Turn::try_from(row) {
+                    Ok(turn) => claimed.push(turn),
+                    // Handed back by the heartbeat; the others go on.
+                    Err(failure) => {
+                        tracing::error!(turn_id = %key.turn_id, %failure, "a turn that cannot be read");
+                    }
+                }
             }
         }
         if claimed.is_empty() {
@@ -73,7 +81,7 @@ impl SqlStore {
         } else {
             tx.commit().await?;
         }
-        claimed.into_iter().map(Turn::try_from).collect()
+        Ok(claimed)
     }
 }
 
