@@ -77,7 +77,7 @@ impl Api {
                 Arc::clone(&bus) as _,
                 closer,
             ),
-            deleter: Deleter::new(store, streams, bus),
+            deleter: Deleter::new(store, streams, bus, tokio_util::task::TaskTracker::new()),
             owner,
         }
     }
