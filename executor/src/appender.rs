@@ -6,7 +6,7 @@
 
 use crate::halt::{Halt, StopCause};
 use copilot_core::{
-    event::{Entry, merged},
+    event::{Entry, after, merged},
     port::{
         PortError,
         store::{Fence, Store, end_of},
@@ -50,30 +50,44 @@ impl Told {
 
 /// Entries of this attempt that are in no part yet.
 #[derive(Debug, Default)]
-pub(crate) struct Unsaved(Mutex<Vec<Entry>>);
+pub(crate) struct Unsaved(Mutex<UnsavedEntries>);
+
+#[derive(Debug, Default)]
+struct UnsavedEntries {
+    entries: Vec<Entry>,
+    /// How often what was unsaved has become durable.
+    points: u32,
+}
 
 impl Unsaved {
     /// Adds an entry, merged with the last one where they adjoin.
     pub(crate) fn push(&self, entry: Entry) {
-        let mut entries = self.entries();
-        let rest = match entries.last_mut() {
+        let mut unsaved = self.lock();
+        let rest = match unsaved.entries.last_mut() {
             Some(last) => last.absorb(entry),
             None => Some(entry),
         };
-        entries.extend(rest);
+        unsaved.entries.extend(rest);
     }
 
     /// All of them, in order.
     pub(crate) fn all(&self) -> Vec<Entry> {
-        self.entries().clone()
+        self.lock().entries.clone()
+    }
+
+    /// Whether everything of this attempt is still unsaved.
+    fn is_all(&self) -> bool {
+        self.lock().points == 0
     }
 
     /// Forgets them: they are durable.
     pub(crate) fn clear(&self) {
-        self.entries().clear();
+        let mut unsaved = self.lock();
+        unsaved.entries.clear();
+        unsaved.points += 1;
     }
 
-    fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, UnsavedEntries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -200,7 +214,7 @@ impl Appender {
         };
         // Taken before the parts are read: what becomes durable in between is in the parts.
         let unsaved = self.unsaved.all();
-        let parts = match self.parts.take() {
+        let parts = match self.parts.take().filter(|_| self.unsaved.is_all()) {
             Some(parts) => parts,
             None => match self.store.recorded(self.fence.key).await? {
                 Some(recorded) if recorded.turn.attempt == self.fence.attempt => recorded.parts,
@@ -273,10 +287,9 @@ impl Appender {
         StreamEnd::Missing
     }
 
-    /// What of `entries` the stream lacks at `from`. They are sorted out one by one before
-    /// they are merged, so that no merged delta reaches across `from`.
+    /// What of `entries` the stream lacks at `from`, cut there, so that nothing is in it twice.
     fn from(&self, from: Position, entries: impl IntoIterator<Item = Entry>) -> Append {
-        let missing = merged(entries.into_iter().filter(|entry| entry.position > from));
+        let missing = merged(after(entries, from));
         Append {
             attempt: self.fence.attempt,
             from,

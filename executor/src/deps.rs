@@ -68,6 +68,8 @@ pub(crate) struct Deps {
     pub tasks: TaskTracker,
     /// Turns whose stream ended too; their owner is cleared in batches.
     pub finished: Mutex<Vec<TurnId>>,
+    /// Turns that this process let go without knowing whether their end was stored.
+    pub doubtful: Mutex<Vec<TurnKey>>,
 }
 
 impl Deps {
@@ -84,6 +86,24 @@ impl Deps {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(key.turn_id);
+    }
+
+    /// Notes that a turn was let go: if it has ended after all, the look ends its stream.
+    pub(crate) fn let_go(&self, key: TurnKey) {
+        self.doubtful
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(key);
+    }
+
+    /// Takes the turns that were let go.
+    pub(crate) fn take_doubtful(&self) -> Vec<TurnKey> {
+        std::mem::take(
+            &mut *self
+                .doubtful
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// After a turn's end: hints at the turn that may run now.

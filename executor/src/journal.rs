@@ -52,6 +52,9 @@ pub(crate) struct TurnJournal {
     /// Calls of the last committed reply, while one of them is not done.
     unfinished: Vec<LedgerCall>,
     in_flight: InFlight,
+    /// Whether the last commit may have been stored all the same: then nothing more may be
+    /// written on top of what this attempt believes.
+    is_in_doubt: bool,
     ended: Option<TurnStatus>,
 }
 
@@ -90,6 +93,7 @@ impl TurnJournal {
             next_place: groundwork.next_place,
             unfinished: groundwork.unfinished.clone(),
             in_flight: InFlight::default(),
+            is_in_doubt: false,
             ended: None,
         };
         (journal, unsaved, heard)
@@ -107,6 +111,9 @@ impl TurnJournal {
 
     /// Ends the turn before its answer was whole, keeping what there is of it.
     pub(crate) async fn conclude(&mut self, ending: Ending) -> Result<(), Stopped> {
+        if self.is_in_doubt {
+            return Err(Stopped);
+        }
         let draft = Draft::of(&self.unsaved.all());
         let ids = self.parts.ids.as_ref();
         let mut messages = last_words(
@@ -152,7 +159,7 @@ impl TurnJournal {
     }
 
     /// Makes `commit` durable, trying again while the database is away and the lease is good.
-    async fn persist<F>(&self, commit: impl Fn(Arc<dyn Store>, Fence) -> F) -> Result<(), Stopped>
+    async fn persist<F>(&mut self, commit: impl Fn(Arc<dyn Store>, Fence) -> F) -> Result<(), Stopped>
     where
         F: Future<Output = Result<Commit, PortError>>,
     {
@@ -174,6 +181,7 @@ impl TurnJournal {
             );
             if let_go || !self.parts.lease.is_good() || !error.is_unavailable() {
                 tracing::error!(turn_id = %self.turn.id, %error, source = %error.source, "commit failed");
+                self.is_in_doubt = true;
                 return Err(Stopped);
             }
             if warned_at.is_none_or(|at| at.elapsed() >= WARN_AGAIN) {

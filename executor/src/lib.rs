@@ -68,6 +68,7 @@ impl Executor {
             closer,
             tasks: TaskTracker::new(),
             finished: Mutex::default(),
+            doubtful: Mutex::default(),
         });
         let heartbeat = Heartbeat {
             store: Arc::clone(&deps.store),

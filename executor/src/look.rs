@@ -179,8 +179,11 @@ async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
 
 async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
     let mut done = deps.take_finished();
-    for key in deps.store.unfinished_streams(LIMIT).await? {
+    let mut unsure = deps.take_doubtful();
+    unsure.extend(deps.store.unfinished_streams(LIMIT).await?);
+    for key in unsure {
         match deps.store.recorded(key).await {
+            Ok(Some(recorded)) if !recorded.turn.status.is_terminal() => {}
             Ok(Some(recorded)) => {
                 if deps.closer.finish_stream(recorded).await == StreamEnd::Written {
                     done.push(key.turn_id);

@@ -44,14 +44,16 @@ pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
                 session_id = %key.session_id, turn_id = %key.turn_id, attempt = fence.attempt,
                 status = status.as_str(), total_ms = millis(claimed_at.elapsed()), "turn finished"
             );
-            if stream == StreamEnd::Written {
-                deps.stream_ended(key);
+            match stream {
+                StreamEnd::Written => deps.stream_ended(key),
+                StreamEnd::Missing => deps.let_go(key),
             }
             deps.hint_next(key).await;
             return;
         }
         Ok((Outcome::NotOurs, _)) => {
             tracing::info!(turn_id = %key.turn_id, attempt = fence.attempt, "turn is another's, stopped");
+            deps.let_go(key);
             return;
         }
         Ok((Outcome::GivenUp(why), _)) => why,
@@ -60,6 +62,7 @@ pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
             HandBack::Lost
         }
     };
+    deps.let_go(key);
     hand_back(deps, fence, why).await;
 }
 

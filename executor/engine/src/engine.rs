@@ -1,7 +1,7 @@
 //! The loop: prompt, model, tools, and again, until the model has said all.
 
 use crate::{
-    call_ids::CallIds,
+    call_ids::{CallIds, OwnIds},
     call_runner::{FatalToolError, run_call},
     config::EngineConfig,
     history,
@@ -116,7 +116,8 @@ impl Run<'_, '_> {
         let models = config.models_for(turn.request.model.as_deref());
         let resumed = self.finish_step().await?;
         let mut request = self.request(resumed)?;
-        let mut call_ids = CallIds::new(self.used_ids());
+        let own = if turn.attempt > 1 { OwnIds::Always } else { OwnIds::WhereNeeded };
+        let mut call_ids = CallIds::new(self.used_ids(), own);
         let mut steps = turn.steps;
         loop {
             if steps >= config.max_steps {

@@ -69,7 +69,7 @@ impl Api {
             faults,
             streams: faulty,
             reading: Reading::new(Arc::clone(&store), Arc::clone(&streams), watch),
-            tasks,
+            tasks: tasks.clone(),
             stop,
             canceller: Canceller::new(
                 Arc::clone(&store),
@@ -77,7 +77,7 @@ impl Api {
                 Arc::clone(&bus) as _,
                 closer,
             ),
-            deleter: Deleter::new(store, streams, bus, tokio_util::task::TaskTracker::new()),
+            deleter: Deleter::new(store, streams, bus, tasks),
             owner,
         }
     }

@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) concurrency: u16,
+    pub(crate) max_running: u32,
 }
 
 impl Default for Settings {
@@ -50,6 +51,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             concurrency: 4,
+            max_running: 8,
         }
     }
 }
@@ -82,7 +84,7 @@ impl Process {
             lease: settings.lease,
             drain_timeout: settings.drain_timeout,
             rules: ClaimRules {
-                max_running: 8,
+                max_running: settings.max_running,
                 max_attempts: settings.max_attempts,
                 timeout: settings.timeout,
             },

@@ -12,7 +12,7 @@ use crate::{
     world::World,
 };
 use copilot_core::{
-    port::queue::TurnQueue,
+    port::{queue::TurnQueue, store::Lease},
     turn::{OnBusy, Turn},
 };
 use proptest::{
@@ -36,9 +36,19 @@ const SLOTS: usize = 2;
 /// A history goes on when nothing has moved for so long.
 const QUIET: Duration = Duration::from_millis(150);
 
+/// How the executors of one world are set.
+#[derive(Clone, Copy, Debug)]
+struct House {
+    /// One process, the only one on its database, instead of several with leases.
+    embedded: bool,
+    concurrency: u16,
+    max_running: u32,
+}
+
 /// What happens in one world.
 #[derive(Clone, Debug)]
 struct History {
+    house: House,
     sessions: Vec<Vec<Script>>,
     readers: Vec<Reader>,
     /// Each after so many passages of points.
@@ -180,23 +190,32 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn house() -> impl Strategy<Value = House> {
+    let embedded = prop_oneof![3 => Just(false), 1 => Just(true)];
+    let max_running = prop_oneof![1..4_u32, Just(8)];
+    (embedded, 1..5_u16, max_running).prop_map(|(embedded, concurrency, max_running)| House {
+        embedded,
+        concurrency,
+        max_running,
+    })
+}
+
 fn history() -> impl Strategy<Value = History> {
     let sessions = vec(vec(script(), 1..5), 1..4);
-    (
+    let readers = vec(reader(), 1..8);
+    let faults = vec((0..120_u16, fault()), 0..24);
+    (house(), sessions, readers, faults).prop_map(|(house, sessions, readers, faults)| History {
+        house,
         sessions,
-        vec(reader(), 1..8),
-        vec((0..120_u16, fault()), 0..24),
-    )
-        .prop_map(|(sessions, readers, faults)| History {
-            sessions,
-            readers,
-            faults,
-        })
+        readers,
+        faults,
+    })
 }
 
 /// A world with its processes.
 struct Life {
     world: Arc<World>,
+    house: House,
     turns: Vec<Turn>,
     slots: [Option<Process>; SLOTS],
     started: usize,
@@ -204,11 +223,28 @@ struct Life {
 }
 
 impl Life {
+    fn settings(&self) -> Settings {
+        let House { embedded, concurrency, max_running } = self.house;
+        let usual = Settings { concurrency, max_running, ..Settings::default() };
+        if embedded { Settings { lease: Lease::Process, ..usual } } else { usual }
+    }
+
     fn start(&mut self, slot: usize) {
-        if self.slots[slot].is_none() {
+        let alone = self.house.embedded && slot > 0;
+        if self.slots[slot].is_none() && !alone {
             self.started += 1;
             let name = format!("P{}", self.started);
-            self.slots[slot] = Some(Process::start(&self.world, &name, Settings::default()));
+            self.slots[slot] = Some(Process::start(&self.world, &name, self.settings()));
+        }
+    }
+
+    /// Stops one softly. The only process on a database is waited for before there is another.
+    async fn drain(&mut self, slot: usize) {
+        let Some(process) = self.slots[slot].take() else { return };
+        let world = Arc::clone(&self.world);
+        let draining = self.world.api.tasks.spawn(async move { process.drain_in_a_hurry(&world).await });
+        if self.house.embedded {
+            draining.await.expect("a drain ends well");
         }
     }
 
@@ -221,15 +257,7 @@ impl Life {
                     process.crash(&self.world).await;
                 }
             }
-            Fault::Drain(slot) => {
-                if let Some(process) = self.slots[*slot].take() {
-                    let world = Arc::clone(&self.world);
-                    self.world
-                        .api
-                        .tasks
-                        .spawn(async move { process.drain_in_a_hurry(&world).await });
-                }
-            }
+            Fault::Drain(slot) => self.drain(*slot).await,
             Fault::Freeze(slot, millis) => {
                 if let Some(process) = &self.slots[*slot] {
                     let gate = process.freeze();
@@ -345,6 +373,7 @@ async fn live(history: &History) -> Result<(), String> {
 async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
     let mut life = Life {
         world: Arc::clone(world),
+        house: history.house,
         turns: Vec::new(),
         slots: [const { None }; SLOTS],
         started: 0,
@@ -375,9 +404,9 @@ async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
         life.apply(fault).await;
     }
     life.heal();
-    let healthy = Process::start(world, "Z", Settings::default())
-        .is_up()
-        .await;
+    let only = life.slots[0].take_if(|_| life.house.embedded);
+    let healthy = only.unwrap_or_else(|| Process::start(world, "Z", life.settings()));
+    let healthy = healthy.is_up().await;
     world.all_ended().await?;
     let mut reads = Vec::new();
     for (turn, reader) in readers {

@@ -343,6 +343,12 @@ pub fn merged(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
     merged
 }
 
+/// What of `entries` lies after `from`: an entry that `from` lies inside of is cut there.
+pub fn after(entries: impl IntoIterator<Item = Entry>, from: Position) -> impl Iterator<Item = Entry> {
+    let rest = entries.into_iter().filter(move |entry| entry.position > from);
+    rest.map(move |entry| if entry.first() <= from { entry.after(from) } else { entry })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,6 +388,14 @@ mod tests {
             (all[0].position, all[0].first()),
             (Position::new(1, 6), Position::new(1, 2))
         );
+    }
+
+    #[test]
+    fn what_lies_after_a_place_is_cut_there() {
+        let rest: Vec<_> = after([delta(3, "He"), delta(6, "llo")], Position::new(1, 4)).collect();
+        assert_eq!(rest.len(), 1);
+        assert_eq!(rest[0].event.delta(), Some("lo"));
+        assert_eq!(rest[0].first(), Position::new(1, 5));
     }
 
     #[test]

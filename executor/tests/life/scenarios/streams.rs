@@ -12,6 +12,7 @@ use copilot_core::{
     outline::living,
     port::{store::TurnRecords, stream::TurnStreams},
     position::Position,
+    service::reading::Shown,
     turn::{Turn, TurnStatus},
 };
 use std::{sync::Arc, time::Duration};
@@ -274,4 +275,60 @@ async fn what_was_appended_before_an_outage_is_saved_once() {
 
     let _other = super::healthy(&world).await;
     approve(&world, readers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_came_before_the_claim_gets_what_is_saved_when_the_stream_is_gone() {
+    // The reader waits since before there was a stream. All is appended, then lost, and nothing
+    // more comes: a tool takes its time.
+    let world = World::new().await;
+    let turn = world.ask(Script::calls(&[&["once"]])).await;
+    let mut reader = world.api.reading.open(&world.row(&turn).await, Position::ZERO).await.unwrap();
+    reader.next().await;
+    let executor = Process::start(&world, "A", patient()).is_up().await;
+    let tool = executor.faults.hold(What::Tool, When::Before);
+    tool.arrived().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    world.streams.forget_all();
+
+    let seen = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            let shown = reader.next().await;
+            let called = |shown: &Shown| {
+                matches!(shown, Shown::Entry(entry) if matches!(entry.event, Event::ToolInputAvailable { .. }))
+            };
+            if shown.iter().any(called) {
+                return;
+            }
+        }
+    });
+    let seen = seen.await.is_ok();
+
+    tool.open();
+    drop(reader);
+    world.ended(&turn).await;
+    let readers = Readers::of(&world, &turn);
+    approve(&world, readers).await;
+    assert!(seen, "the call is saved, and was not shown while the tool ran");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unread_stream_that_was_away_at_the_end_gets_its_end_later() {
+    let world = World::new().await;
+    let executor = Process::start(&world, "A", patient()).is_up().await;
+    let end = executor.faults.hold(What::Finish, When::Before);
+    let turn = world.ask(Script::says(5)).await;
+    end.arrived().await;
+    executor.faults.set_streams_away(true);
+    end.open();
+    // Longer than the end of a stream is tried at once.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    executor.faults.set_streams_away(false);
+
+    world
+        .until("owner and stream are cleared", async || {
+            let is_cleared = world.row(&turn).await.owner.is_none() && world.streams.open() == 0;
+            is_cleared.then_some(())
+        })
+        .await;
 }

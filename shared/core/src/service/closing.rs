@@ -2,7 +2,7 @@
 
 use super::last_words::{Draft, last_words};
 use crate::{
-    event::{Entry, Event, merged},
+    event::{Entry, Event, after, merged},
     id::IdSource,
     outline::{Outline, living},
     pen::{Ending, Pen},
@@ -178,11 +178,7 @@ impl Closer {
         from: Position,
         entries: impl IntoIterator<Item = Entry>,
     ) -> StreamEnd {
-        let missing = entries
-            .into_iter()
-            .filter(|entry| entry.position > from)
-            .map(Arc::new)
-            .collect();
+        let missing = after(entries, from).map(Arc::new).collect();
         let append = Append {
             attempt,
             from,
