@@ -82,10 +82,15 @@ impl Deps {
 
     /// Notes that a turn's stream has ended too: its owner may be cleared.
     pub(crate) fn stream_ended(&self, key: TurnKey) {
+        self.streams_ended([key.turn_id]);
+    }
+
+    /// [`Self::stream_ended`] for several.
+    pub(crate) fn streams_ended(&self, turns: impl IntoIterator<Item = TurnId>) {
         self.finished
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(key.turn_id);
+            .extend(turns);
     }
 
     /// Notes that a turn was let go: if it has ended after all, the look ends its stream.
@@ -98,12 +103,7 @@ impl Deps {
 
     /// Takes the turns that were let go.
     pub(crate) fn take_doubtful(&self) -> Vec<TurnKey> {
-        std::mem::take(
-            &mut *self
-                .doubtful
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        std::mem::take(&mut *self.doubtful.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// After a turn's end: hints at the turn that may run now.

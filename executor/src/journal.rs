@@ -159,7 +159,10 @@ impl TurnJournal {
     }
 
     /// Makes `commit` durable, trying again while the database is away and the lease is good.
-    async fn persist<F>(&mut self, commit: impl Fn(Arc<dyn Store>, Fence) -> F) -> Result<(), Stopped>
+    async fn persist<F>(
+        &mut self,
+        commit: impl Fn(Arc<dyn Store>, Fence) -> F,
+    ) -> Result<(), Stopped>
     where
         F: Future<Output = Result<Commit, PortError>>,
     {

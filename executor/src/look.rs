@@ -178,27 +178,36 @@ async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
 }
 
 async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
-    let mut done = deps.take_finished();
-    let mut unsure = deps.take_doubtful();
-    unsure.extend(deps.store.unfinished_streams(LIMIT).await?);
+    let mut unsure = deps.store.unfinished_streams(LIMIT).await?;
+    unsure.extend(deps.take_doubtful());
     for key in unsure {
-        match deps.store.recorded(key).await {
-            Ok(Some(recorded)) if !recorded.turn.status.is_terminal() => {}
-            Ok(Some(recorded)) => {
-                if deps.closer.finish_stream(recorded).await == StreamEnd::Written {
-                    done.push(key.turn_id);
-                }
-            }
-            Ok(None) => done.push(key.turn_id),
+        match finish_stream(deps, key).await {
+            Ok(StreamEnd::Written) => deps.stream_ended(key),
+            Ok(StreamEnd::Missing) => deps.let_go(key),
             Err(error) => {
                 tracing::warn!(turn_id = %key.turn_id, %error, source = %error.source, "ended turn not read");
+                deps.let_go(key);
             }
         }
     }
+    let done = deps.take_finished();
     if done.is_empty() {
-        Ok(())
-    } else {
-        deps.store.streams_finished(&done).await
+        return Ok(());
+    }
+    let cleared = deps.store.streams_finished(&done).await;
+    if cleared.is_err() {
+        deps.streams_ended(done);
+    }
+    cleared
+}
+
+/// Ends the stream of a turn that has ended; one that has not, or is gone, needs nothing.
+async fn finish_stream(deps: &Deps, key: TurnKey) -> Result<StreamEnd, PortError> {
+    match deps.store.recorded(key).await? {
+        Some(recorded) if recorded.turn.status.is_terminal() => {
+            Ok(deps.closer.finish_stream(recorded).await)
+        }
+        Some(_) | None => Ok(StreamEnd::Written),
     }
 }
 

@@ -116,7 +116,11 @@ impl Run<'_, '_> {
         let models = config.models_for(turn.request.model.as_deref());
         let resumed = self.finish_step().await?;
         let mut request = self.request(resumed)?;
-        let own = if turn.attempt > 1 { OwnIds::Always } else { OwnIds::WhereNeeded };
+        let own = if turn.attempt > 1 {
+            OwnIds::Always
+        } else {
+            OwnIds::WhereNeeded
+        };
         let mut call_ids = CallIds::new(self.used_ids(), own);
         let mut steps = turn.steps;
         loop {

@@ -131,7 +131,14 @@ impl Fold {
         }
         match shown {
             Shown::Entry(entry) | Shown::Again(entry) => self.event(&entry.event),
-            Shown::Closing(event) => self.event(event),
+            Shown::Closing(event) => {
+                // Nothing of it is saved, and what is open may not be known any more.
+                let closed = self.event(event);
+                if let (Err(_), Event::Finish { message_metadata }) = (closed, event) {
+                    self.end.finish = Some(message_metadata.clone());
+                }
+                Ok(())
+            }
             Shown::Retry { closing, .. } => self.retry(closing),
             Shown::Passing(_) | Shown::Broken => Ok(()),
         }

@@ -8,6 +8,17 @@
 //! and resumed all the way must hold exactly what is saved.
 
 #![expect(
+    clippy::similar_names,
+    clippy::cmp_owned,
+    clippy::too_many_lines,
+    clippy::wrong_self_convention,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::manual_let_else,
+    clippy::large_futures,
+    clippy::large_stack_arrays,
+    reason = "played worlds: one long match reads better than pieces, and each future lives once"
+)]
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

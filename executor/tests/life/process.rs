@@ -48,7 +48,7 @@ impl Default for Settings {
         Self {
             lease: Lease::For(Duration::from_millis(400)),
             max_attempts: 3,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(30),
             concurrency: 4,
             max_running: 8,

@@ -224,9 +224,24 @@ struct Life {
 
 impl Life {
     fn settings(&self) -> Settings {
-        let House { embedded, concurrency, max_running } = self.house;
-        let usual = Settings { concurrency, max_running, ..Settings::default() };
-        if embedded { Settings { lease: Lease::Process, ..usual } } else { usual }
+        let House {
+            embedded,
+            concurrency,
+            max_running,
+        } = self.house;
+        let usual = Settings {
+            concurrency,
+            max_running,
+            ..Settings::default()
+        };
+        if embedded {
+            Settings {
+                lease: Lease::Process,
+                ..usual
+            }
+        } else {
+            usual
+        }
     }
 
     fn start(&mut self, slot: usize) {
@@ -240,9 +255,15 @@ impl Life {
 
     /// Stops one softly. The only process on a database is waited for before there is another.
     async fn drain(&mut self, slot: usize) {
-        let Some(process) = self.slots[slot].take() else { return };
+        let Some(process) = self.slots[slot].take() else {
+            return;
+        };
         let world = Arc::clone(&self.world);
-        let draining = self.world.api.tasks.spawn(async move { process.drain_in_a_hurry(&world).await });
+        let draining = self
+            .world
+            .api
+            .tasks
+            .spawn(async move { process.drain_in_a_hurry(&world).await });
         if self.house.embedded {
             draining.await.expect("a drain ends well");
         }
@@ -278,7 +299,7 @@ impl Life {
             Fault::StoreAway(who, millis) => self.away(*who, *millis, Faults::set_store_away),
             Fault::StreamsAway(who, millis) => self.away(*who, *millis, Faults::set_streams_away),
             Fault::HintsLost(slot, millis) => {
-                self.away(Who::Slot(*slot), *millis, Faults::set_hints_lost)
+                self.away(Who::Slot(*slot), *millis, Faults::set_hints_lost);
             }
             Fault::Hint(turn) => {
                 let turn = turn.get(&self.turns).key();

@@ -98,12 +98,11 @@ impl Client {
             let Some(row) = world.find(turn).await else {
                 return Ok(true);
             };
-            let mut reader = match world.api.reading.open(&row, self.cursor).await {
-                Ok(reader) => reader,
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                }
+            let mut reader = if let Ok(reader) = world.api.reading.open(&row, self.cursor).await {
+                reader
+            } else {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
             };
             self.trace
                 .push(format!("opened at {} (cut {cut:?})", self.cursor));

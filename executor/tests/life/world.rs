@@ -195,7 +195,7 @@ impl World {
             for (name, turn) in self.asked() {
                 match self.find(&turn).await {
                     Some(row) if !row.status.is_terminal() => {
-                        waiting.push(format!("{name}: {row:?}"))
+                        waiting.push(format!("{name}: {row:?}"));
                     }
                     _ => {}
                 }

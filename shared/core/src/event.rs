@@ -344,9 +344,20 @@ pub fn merged(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
 }
 
 /// What of `entries` lies after `from`: an entry that `from` lies inside of is cut there.
-pub fn after(entries: impl IntoIterator<Item = Entry>, from: Position) -> impl Iterator<Item = Entry> {
-    let rest = entries.into_iter().filter(move |entry| entry.position > from);
-    rest.map(move |entry| if entry.first() <= from { entry.after(from) } else { entry })
+pub fn after(
+    entries: impl IntoIterator<Item = Entry>,
+    from: Position,
+) -> impl Iterator<Item = Entry> {
+    let rest = entries
+        .into_iter()
+        .filter(move |entry| entry.position > from);
+    rest.map(move |entry| {
+        if entry.first() <= from {
+            entry.after(from)
+        } else {
+            entry
+        }
+    })
 }
 
 #[cfg(test)]

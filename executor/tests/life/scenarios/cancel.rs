@@ -291,10 +291,17 @@ async fn an_api_that_dies_while_it_ends_a_turn_leaves_it_to_the_look() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_who_end_a_turn_at_the_same_time_end_it_once() {
     // The api stops in the middle; the look of an executor comes between.
-    let spots = [(What::Raise, When::After), (What::Begin, When::After), (What::Read, When::After), (What::End, When::Before)];
+    let spots = [
+        (What::Raise, When::After),
+        (What::Begin, When::After),
+        (What::Read, When::After),
+        (What::End, When::Before),
+    ];
     side_by_side(spots.into_iter().map(async |(what, when)| {
         let world = World::new().await;
-        let first = Process::start(&world, "A", Settings::default()).is_up().await;
+        let first = Process::start(&world, "A", Settings::default())
+            .is_up()
+            .await;
         let gate = first.faults.hold_later(What::Delta, When::Before, 6);
         let turn = world.ask(Script::says(12)).await;
         gate.arrived().await;
@@ -304,7 +311,11 @@ async fn two_who_end_a_turn_at_the_same_time_end_it_once() {
         let halfway = world.api.faults.hold(what, when);
         let cancelling = {
             let (world, turn) = (Arc::clone(&world), turn.clone());
-            world.api.tasks.clone().spawn(async move { world.api.cancel(&turn).await })
+            world
+                .api
+                .tasks
+                .clone()
+                .spawn(async move { world.api.cancel(&turn).await })
         };
         halfway.arrived().await;
         let _second = healthy(&world).await;
@@ -313,7 +324,11 @@ async fn two_who_end_a_turn_at_the_same_time_end_it_once() {
 
         let cancelled = cancelling.await.unwrap().unwrap().unwrap();
 
-        assert_eq!(cancelled.status, Some(TurnStatus::Cancelled), "{what:?} {when:?}");
+        assert_eq!(
+            cancelled.status,
+            Some(TurnStatus::Cancelled),
+            "{what:?} {when:?}"
+        );
         world.log.note("", format!("{what:?} {when:?}"));
         approve(&world, Readers::of(&world, &turn)).await;
     }))

@@ -2,8 +2,8 @@
 
 use super::{Readers, approve, patient, side_by_side};
 use crate::{
-    faults::{What, When},
     book::{Call, Flaw, Script, Step},
+    faults::{What, When},
     process::{Process, Settings},
     world::World,
 };
@@ -98,7 +98,10 @@ async fn a_turn_that_takes_too_long_is_stopped_and_keeps_what_was_shown() {
 async fn a_turn_whose_task_hangs_is_ended_by_the_look_when_its_time_is_over() {
     // The executor lives, but one commit of its never comes back.
     let world = World::new().await;
-    let settings = Settings { timeout: Duration::from_millis(300), ..patient() };
+    let settings = Settings {
+        timeout: Duration::from_millis(300),
+        ..patient()
+    };
     let executor = Process::start(&world, "A", settings).is_up().await;
     let gate = executor.faults.hold(What::Reply, When::Before);
     let turn = world.ask(Script::calls(&[&["once"]])).await;

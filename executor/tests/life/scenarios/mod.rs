@@ -87,7 +87,7 @@ async fn healthy(world: &World) -> Process {
 /// An executor whose lease runs out only long after the test.
 fn patient() -> Settings {
     Settings {
-        lease: copilot_core::port::store::Lease::For(Duration::from_secs(600)),
+        lease: copilot_core::port::store::Lease::For(Duration::from_mins(10)),
         ..Settings::default()
     }
 }

@@ -283,7 +283,12 @@ async fn who_came_before_the_claim_gets_what_is_saved_when_the_stream_is_gone() 
     // more comes: a tool takes its time.
     let world = World::new().await;
     let turn = world.ask(Script::calls(&[&["once"]])).await;
-    let mut reader = world.api.reading.open(&world.row(&turn).await, Position::ZERO).await.unwrap();
+    let mut reader = world
+        .api
+        .reading
+        .open(&world.row(&turn).await, Position::ZERO)
+        .await
+        .unwrap();
     reader.next().await;
     let executor = Process::start(&world, "A", patient()).is_up().await;
     let tool = executor.faults.hold(What::Tool, When::Before);
@@ -294,9 +299,7 @@ async fn who_came_before_the_claim_gets_what_is_saved_when_the_stream_is_gone() 
     let seen = tokio::time::timeout(Duration::from_secs(5), async {
         loop {
             let shown = reader.next().await;
-            let called = |shown: &Shown| {
-                matches!(shown, Shown::Entry(entry) if matches!(entry.event, Event::ToolInputAvailable { .. }))
-            };
+            let called = |shown: &Shown| matches!(shown, Shown::Entry(entry) if matches!(entry.event, Event::ToolInputAvailable { .. }));
             if shown.iter().any(called) {
                 return;
             }
@@ -309,7 +312,10 @@ async fn who_came_before_the_claim_gets_what_is_saved_when_the_stream_is_gone() 
     world.ended(&turn).await;
     let readers = Readers::of(&world, &turn);
     approve(&world, readers).await;
-    assert!(seen, "the call is saved, and was not shown while the tool ran");
+    assert!(
+        seen,
+        "the call is saved, and was not shown while the tool ran"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

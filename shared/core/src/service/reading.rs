@@ -196,7 +196,9 @@ impl TurnReader {
             return;
         }
         let stream = read.ok().flatten();
-        let expected = is_reached && (stream.is_some() || self.turn.attempt == 0);
+        // A stream that nobody has begun yet is not missed; one of a turn that runs is.
+        let not_begun = self.turn.attempt == 0 && self.status != Some(Verdict::Running);
+        let expected = is_reached && (stream.is_some() || not_begun);
         let stream = stream.unwrap_or_default();
         if source == Source::Stream && expected && !self.turn.status.is_terminal() {
             self.next = Next::History(Source::Parts);
@@ -337,7 +339,7 @@ impl TurnReader {
                         attempt,
                     } = entry.event
                     {
-                        if self.needs_history(from) && all.is_empty() {
+                        if self.needs_more(from, all) {
                             return Taken::Gap;
                         }
                         self.pass_mark(entry.position, from, step, attempt, all, shown);
@@ -386,10 +388,12 @@ impl TurnReader {
         shown.push(Shown::Entry(entry));
     }
 
-    /// Whether a mark makes this client's step void although part of it is durable: then
-    /// that part must be shown again.
-    fn needs_history(&self, from: Position) -> bool {
-        self.outline.shown > from && self.outline.step.is_some_and(|began| began <= from)
+    /// Whether a mark makes this client's step void although part of it is durable, and
+    /// `all` has not got that part, which must be shown again.
+    fn needs_more(&self, from: Position, all: &[Arc<Entry>]) -> bool {
+        let is_lacking =
+            |began: Position| began <= from && !all.iter().any(|entry| entry.position == began);
+        self.outline.shown > from && self.outline.step.is_some_and(is_lacking)
     }
 
     /// What a mark means to this client: nothing if it saw nothing that died.
