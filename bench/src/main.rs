@@ -3,6 +3,16 @@
 //! It measures from the client's side: from the request to the first text delta, and to the
 //! end of the stream.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::similar_names,
+    clippy::indexing_slicing,
+    clippy::duration_suboptimal_units,
+    reason = "figures for people, from numbers far below 2^52; a load generator may stop at a surprise"
+)]
+
 mod connection;
 mod figures;
 mod scenario;

@@ -28,7 +28,7 @@ use std::{
 use tokio::runtime::Builder;
 
 /// For how long new histories are begun, unless the environment says otherwise.
-const SECONDS: u64 = 20;
+const SECONDS: u64 = 15;
 /// Histories that are lived at the same time: most of the time they wait.
 const LANES: u8 = 12;
 /// Processes at a time.

@@ -109,11 +109,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    #![expect(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test may stop at the first surprise"
-    )]
 
     use std::io::Write;
     use std::sync::{Arc, Mutex};

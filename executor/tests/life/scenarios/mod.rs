@@ -6,6 +6,7 @@ mod crash;
 mod deletion;
 mod drain;
 mod endings;
+mod lag;
 mod retries;
 mod streams;
 mod zombie;

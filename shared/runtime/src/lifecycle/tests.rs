@@ -1,7 +1,6 @@
 #![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may stop at the first surprise, and one of them has to"
+    clippy::disallowed_methods,
+    reason = "each test awaits the one task that it spawns"
 )]
 
 use tokio::sync::{mpsc, oneshot};

@@ -59,7 +59,6 @@ impl fmt::Display for IpNetwork {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
 

@@ -52,7 +52,6 @@ fn pair(text: &str) -> Result<(String, SecretString), String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
     use secrecy::ExposeSecret as _;

@@ -42,7 +42,6 @@ impl FromText for RedisUrl {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
 

@@ -130,7 +130,6 @@ fn allowed_host(text: &str) -> Result<String, Fault> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
 

@@ -194,7 +194,6 @@ impl FromText for Url {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
     use super::*;
     use secrecy::ExposeSecret as _;

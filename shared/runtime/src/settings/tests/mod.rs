@@ -1,5 +1,7 @@
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a name for a temporary folder, nothing more"
+)]
 mod checks;
 mod defaults;
 mod every_key;
