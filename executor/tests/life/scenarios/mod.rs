@@ -6,7 +6,6 @@ mod crash;
 mod deletion;
 mod drain;
 mod endings;
-mod lag;
 mod retries;
 mod streams;
 mod zombie;
