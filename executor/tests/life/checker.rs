@@ -614,28 +614,30 @@ async fn check_reader(world: &World, turn: &Turn, read: Read) -> Checked {
     Ok(())
 }
 
-/// Nobody owns an ended turn, and no stream is open any more. Of a deleted session a stream may
-/// be left that never got its end: it expires where there is a server, and is lost with the
-/// process where there is none.
+/// Nobody owns an ended turn, and no stream is open any more. Two kinds may be left, which
+/// expire where there is a server and cannot be where there is none: of a deleted session one
+/// that never got its end, and one that a zombie began after all had been forgotten.
 async fn check_nothing_left(world: &World) -> Checked {
     let deadline = Instant::now() + PATIENCE / 4;
     loop {
-        let (mut owned, mut open, mut deleted) = (Vec::new(), Vec::new(), false);
+        let (mut owned, mut open, mut excused) = (Vec::new(), Vec::new(), false);
         for (name, turn) in world.asked() {
             let Some(row) = world.find(&turn).await else {
-                deleted = true;
+                excused = true;
                 continue;
             };
             let live = world.streams.status(turn.key()).await.unwrap();
-            if live.is_some_and(|live| !live.ended) {
-                open.push(name.clone());
+            match live.filter(|live| !live.ended) {
+                Some(live) if live.attempt < row.attempt => excused = true,
+                Some(_) => open.push(name.clone()),
+                None => {}
             }
             if row.owner.is_some() {
                 owned.push(name);
             }
         }
         let unfinished = world.store.unfinished_streams(100).await.unwrap();
-        let slots = if deleted { 0 } else { world.streams.open() };
+        let slots = if excused { 0 } else { world.streams.open() };
         if owned.is_empty() && open.is_empty() && unfinished.is_empty() && slots == 0 {
             return Ok(());
         }

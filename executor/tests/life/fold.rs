@@ -173,7 +173,9 @@ impl Fold {
                 let began = self.step.unwrap_or(self.parts.len());
                 for event in closing {
                     let closed = self.event(event);
-                    if self.is_repaired {
+                    // The end of a step ends, for a client, what is open in it: of what the
+                    // stream has lost nobody else knows.
+                    if self.is_repaired && *event != Event::FinishStep {
                         closed?;
                     }
                 }

