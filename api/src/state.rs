@@ -1,16 +1,14 @@
 //! What every handler may use.
 
-use crate::{
-    config::ApiConfig,
-    health_probe::HealthProbe,
-    readiness::{Readiness, ReadyPart},
-};
+use crate::{config::ApiConfig, health_probe::HealthProbe};
 use copilot_core::{
     id::IdSource,
-    port::{cancel::CancelBus, queue::TurnQueue, store::Store, stream::TurnStreams},
+    port::{
+        cancel::CancelBus, queue::TurnQueue, ready::ReadyPart, store::Store, stream::TurnStreams,
+    },
     service::{
         cancelling::Canceller, closing::Closer, deleting::Deleter, intake::Intake,
-        reading::Reading, watch::Watch,
+        readiness::Readiness, reading::Reading, watch::Watch,
     },
 };
 use poem::{FromRequest, Request, RequestBody, Result};

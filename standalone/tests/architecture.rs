@@ -35,7 +35,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "copilot-api",
             "copilot-core",
             "copilot-executor",
-            "copilot-migrations",
             "copilot-runtime",
         ],
     ),

@@ -5,9 +5,9 @@ use crate::{
     error::ApiError,
     health_probe::Health,
     openapi::Tag,
-    readiness::Ready,
     state::Services,
 };
+use copilot_core::service::readiness::Ready;
 use poem_openapi::{OpenApi, payload::Json};
 
 pub(crate) struct HealthRoutes;

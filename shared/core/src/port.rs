@@ -4,6 +4,7 @@
 pub mod cancel;
 pub mod error;
 pub mod queue;
+pub mod ready;
 pub mod store;
 pub mod stream;
 

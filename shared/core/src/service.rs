@@ -5,5 +5,6 @@ pub mod closing;
 pub mod deleting;
 pub mod intake;
 pub mod last_words;
+pub mod readiness;
 pub mod reading;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! What every program of Copilot needs before it can do anything: settings, logs, an orderly life and end.
 
 pub mod adapters;
+pub mod cli;
 pub mod lifecycle;
 pub mod settings;
 pub mod telemetry;

@@ -1,10 +1,10 @@
 //! Whether requests should come here: asks each part, writes nothing.
 
-use async_trait::async_trait;
-use copilot_core::{
+use crate::{
     id::TurnId,
-    port::{PortError, store::Store},
+    port::{PortError, ready::ReadyPart, store::Store},
 };
+use async_trait::async_trait;
 use futures::future::join_all;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
@@ -16,19 +16,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer stands.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// Something that the process needs.
-#[async_trait]
-pub trait ReadyPart: Send + Sync {
-    /// What `/readyz` calls it.
-    fn name(&self) -> &'static str;
-
-    /// Asks it something small that leaves no trace.
-    async fn check(&self) -> Result<(), PortError>;
-}
-
 /// What `/readyz` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ready {
+pub enum Ready {
     /// All parts answer.
     Yes,
     /// The server is about to stop.
@@ -38,14 +28,16 @@ pub(crate) enum Ready {
 }
 
 /// Asks all parts.
-pub(crate) struct Readiness {
+pub struct Readiness {
     parts: Vec<Arc<dyn ReadyPart>>,
     stopping: CancellationToken,
     last: Mutex<Option<(Instant, Vec<&'static str>)>>,
 }
 
 impl Readiness {
-    pub(crate) fn new(
+    /// Over the database and `others`; fails for good once `stopping` is cancelled.
+    #[must_use]
+    pub fn new(
         store: Arc<dyn Store>,
         others: Vec<Arc<dyn ReadyPart>>,
         stopping: CancellationToken,
@@ -60,7 +52,7 @@ impl Readiness {
     }
 
     /// Whether requests should come here.
-    pub(crate) async fn ready(&self) -> Ready {
+    pub async fn ready(&self) -> Ready {
         if self.stopping.is_cancelled() {
             return Ready::Stopping;
         }
