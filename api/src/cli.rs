@@ -1,6 +1,6 @@
 //! What programs that serve the API can do beside serving it.
 
-use copilot_runtime::settings::SettingsDraft;
+use copilot_runtime::{cli::print, settings::SettingsDraft};
 use std::process::ExitCode;
 
 /// Commands of `copilot` and `copilot-api`.
@@ -18,7 +18,7 @@ impl ApiCommand {
     ) -> anyhow::Result<ExitCode> {
         match self {
             Self::Openapi => {
-                println!("{}", crate::openapi());
+                print(&crate::openapi())?;
                 Ok(ExitCode::SUCCESS)
             }
         }

@@ -10,11 +10,13 @@ mod halt;
 mod journal;
 mod lease;
 mod look;
+mod role;
 mod running;
 mod setup;
 mod turn_task;
 
 pub use deps::{ExecutorConfig, Ports};
+pub use role::{StartError, start};
 pub use setup::{SetupError, engine, executor_config};
 
 use crate::{

@@ -31,12 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("copilot-api", &["copilot-core", "copilot-runtime"]),
     (
         "copilot",
-        &[
-            "copilot-api",
-            "copilot-core",
-            "copilot-executor",
-            "copilot-runtime",
-        ],
+        &["copilot-api", "copilot-executor", "copilot-runtime"],
     ),
 ];
 

@@ -3,7 +3,9 @@
 use copilot_core::{
     clock::{Clock, SystemClock},
     id::{IdSource, SystemIds},
-    port::{cancel::CancelBus, queue::TurnQueue, store::Store, stream::TurnStreams},
+    port::{
+        cancel::CancelBus, queue::TurnQueue, ready::ReadyPart, store::Store, stream::TurnStreams,
+    },
 };
 use copilot_infra::{
     db::{ConnectError, Database, SqlStore},
@@ -32,6 +34,8 @@ pub struct Adapters {
     pub ids: Arc<dyn IdSource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What `/readyz` asks beside the database.
+    pub ready_parts: Vec<Arc<dyn ReadyPart>>,
 }
 
 impl Adapters {
@@ -45,6 +49,7 @@ impl Adapters {
             cancels: Arc::new(InProcessCancelBus::default()),
             ids: Arc::new(SystemIds),
             clock: Arc::new(SystemClock),
+            ready_parts: Vec::new(),
         }
     }
 }

@@ -1,3 +1,4 @@
+use super::print;
 use crate::{adapters, settings::SettingsDraft};
 use anyhow::Context as _;
 use copilot_migrations::{Migrator, MigratorTrait as _, status, up};
@@ -24,14 +25,15 @@ pub(super) async fn run(draft: &SettingsDraft, direction: Migrate) -> anyhow::Re
         Migrate::Status => {}
     }
     let status = status(database.connection()).await?;
-    for name in &status.applied {
-        println!("applied  {name}");
-    }
-    for name in &status.pending {
-        println!("pending  {name}");
-    }
-    for name in &status.newer {
-        println!("newer    {name}");
+    let lines = [
+        ("applied", &status.applied),
+        ("pending", &status.pending),
+        ("newer", &status.newer),
+    ];
+    for (state, names) in lines {
+        for name in names {
+            print(&format!("{state:<8} {name}"))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,9 +4,11 @@
 //! [`CommonCommand`] flattened into it, and hands over how it serves.
 
 mod migrate;
+mod print;
 mod settings;
 
 pub use migrate::Migrate;
+pub use print::print;
 
 use crate::{
     settings::{Program, Settings, SettingsDraft, Sources},
@@ -60,7 +62,7 @@ impl CommonCommand {
         match self {
             Self::Serve => runtime.block_on(serve(draft.settings()?)),
             Self::Migrate { direction } => runtime.block_on(migrate::run(draft, direction)),
-            Self::Config => settings::print(draft),
+            Self::Config => settings::show(draft),
         }
     }
 }

@@ -1,0 +1,49 @@
+//! The API as a part of a process.
+
+use crate::{ApiParts, ApiState, UnservedSetting, serve};
+use copilot_core::service::{closing::Closer, watch::Watch};
+use copilot_runtime::{adapters::Adapters, lifecycle::Lifecycle, settings::Settings};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Serves on `listener` until the process stops.
+pub fn start(
+    settings: &Settings,
+    adapters: Adapters,
+    listener: TcpListener,
+    lifecycle: &Lifecycle,
+) -> Result<(), UnservedSetting> {
+    let closer = Closer::new(
+        Arc::clone(&adapters.store),
+        Arc::clone(&adapters.streams),
+        Arc::clone(&adapters.ids),
+    );
+    let watch = Watch::new(Arc::clone(&adapters.store), closer);
+    let tasks = TaskTracker::new();
+    let state = ApiState::new(ApiParts {
+        store: adapters.store,
+        streams: adapters.streams,
+        queue: adapters.queue,
+        cancels: adapters.cancels,
+        ids: adapters.ids,
+        watch: Arc::clone(&watch),
+        ready_parts: adapters.ready_parts,
+        config: settings.try_into()?,
+        tasks: tasks.clone(),
+    });
+    let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
+    lifecycle.spawn("api", async move {
+        // The watch lives as long as the server: draining streams still need their ends.
+        let served = CancellationToken::new();
+        let serving = async {
+            serve(listener, state, soft, hard.clone()).await;
+            tasks.close();
+            hard.run_until_cancelled(tasks.wait()).await;
+            served.cancel();
+        };
+        tokio::join!(serving, watch.run(served.clone()));
+        Ok(())
+    });
+    Ok(())
+}

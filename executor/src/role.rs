@@ -1,0 +1,51 @@
+//! The executor as a part of a process.
+
+use crate::{Executor, Ports, SetupError, engine, executor_config};
+use copilot_core::port::PortError;
+use copilot_runtime::{adapters::Adapters, lifecycle::Lifecycle, settings::Settings};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Why an executor does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The database did not take it in.
+    #[error("the executor's lease cannot be taken")]
+    Lease(#[source] PortError),
+}
+
+/// Runs turns until the process stops; takes new ones for `delay` longer than that.
+pub async fn start(
+    settings: &Settings,
+    adapters: Adapters,
+    lifecycle: &Lifecycle,
+    delay: Duration,
+) -> Result<(), StartError> {
+    let engine = engine(settings, Arc::clone(&adapters.ids))?;
+    let ports = Ports {
+        store: adapters.store,
+        streams: adapters.streams,
+        queue: adapters.queue,
+        cancels: adapters.cancels,
+        ids: adapters.ids,
+        clock: adapters.clock,
+    };
+    let executor = Executor::start(ports, engine, executor_config(settings))
+        .await
+        .map_err(StartError::Lease)?;
+    let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
+    lifecycle.spawn("executor", async move {
+        let stop = CancellationToken::new();
+        let stopping = async {
+            soft.cancelled().await;
+            hard.run_until_cancelled(tokio::time::sleep(delay)).await;
+            stop.cancel();
+        };
+        tokio::join!(executor.run(stop.clone(), hard.clone()), stopping);
+        Ok(())
+    });
+    Ok(())
+}
