@@ -15,15 +15,17 @@ mod m20261123_000004_turn_parts;
 mod m20261123_000005_tool_calls;
 mod m20261123_000006_executors;
 mod m20261123_000007_files;
+mod schema_change;
 mod schema_status;
 
-pub use schema_status::{SchemaStatus, status, up};
+pub use schema_change::{down, up};
+pub use schema_status::{SchemaStatus, status};
 pub use sea_orm_migration::{MigratorTrait, prelude::DbErr};
 
 use sea_orm_migration::MigrationTrait;
 
-/// All migrations, oldest first. [`up`] brings a database up to date,
-/// `Migrator::down(&connection, Some(1))` takes the last one back, [`status`] tells.
+/// All migrations, oldest first. [`up`] brings a database up to date, [`down`] takes the last
+/// one back, [`status`] tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrator;
 

@@ -2,8 +2,8 @@
 
 use crate::Migrator;
 use sea_orm_migration::{
-    MigratorTrait, SchemaManager,
-    sea_orm::{DatabaseConnection, DbErr, EntityTrait, QuerySelect},
+    IntoSchemaManagerConnection, MigratorTrait, SchemaManager,
+    sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QuerySelect},
     seaql_migrations,
 };
 use std::collections::BTreeSet;
@@ -22,6 +22,15 @@ pub struct SchemaStatus {
 
 /// Reads the status. Changes nothing, also on an empty database.
 pub async fn status(db: &DatabaseConnection) -> Result<SchemaStatus, DbErr> {
+    status_of(db).await
+}
+
+/// [`status`], also inside a transaction.
+pub(crate) async fn status_of<C>(db: &C) -> Result<SchemaStatus, DbErr>
+where
+    C: ConnectionTrait,
+    for<'a> &'a C: IntoSchemaManagerConnection<'a>,
+{
     let mut known = applied_versions(db).await?;
     let (applied, pending) = Migrator::migrations()
         .iter()
@@ -34,15 +43,11 @@ pub async fn status(db: &DatabaseConnection) -> Result<SchemaStatus, DbErr> {
     })
 }
 
-/// Brings the schema up to date. One that is newer than this program is left alone.
-pub async fn up(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if status(db).await?.pending.is_empty() {
-        return Ok(());
-    }
-    Migrator::up(db, None).await
-}
-
-async fn applied_versions(db: &DatabaseConnection) -> Result<BTreeSet<String>, DbErr> {
+async fn applied_versions<C>(db: &C) -> Result<BTreeSet<String>, DbErr>
+where
+    C: ConnectionTrait,
+    for<'a> &'a C: IntoSchemaManagerConnection<'a>,
+{
     if !SchemaManager::new(db).has_table("seaql_migrations").await? {
         return Ok(BTreeSet::new());
     }

@@ -8,6 +8,7 @@
 //! - All time is the database's own (`dialect`); `now` stands in the statements.
 //! - What differs between the two databases is in `dialect`, and nowhere else.
 
+mod bounded;
 mod claim;
 mod commit;
 mod connection;

@@ -1,6 +1,7 @@
 //! Where statements go: a pool, a transaction of it, or a lane.
 
 use super::{
+    bounded::bounded,
     dialect::Dialect,
     lanes::{Lane, Lanes},
 };
@@ -34,7 +35,7 @@ impl Source {
             (Self::Lanes(lanes), begin) => lanes.take(begin).await.map(Connection::Lane),
             (Self::Pool(pool), Begin::Not) => Ok(Connection::Pool(pool.clone())),
             (Self::Pool(pool), Begin::Reading | Begin::Writing) => {
-                let transaction = pool.begin_with_options(options(dialect, begin)).await?;
+                let transaction = bounded(pool.begin_with_options(options(dialect, begin))).await?;
                 Ok(Connection::Transaction(transaction))
             }
         }
@@ -84,7 +85,7 @@ impl Connection {
     pub(super) async fn commit(self) -> Result<(), DbErr> {
         match self {
             Self::Pool(_) => Ok(()),
-            Self::Transaction(transaction) => transaction.commit().await,
+            Self::Transaction(transaction) => bounded(transaction.commit()).await,
             Self::Lane(lane) => lane.commit().await,
         }
     }
@@ -92,7 +93,7 @@ impl Connection {
     pub(super) async fn rollback(self) -> Result<(), DbErr> {
         match self {
             Self::Pool(_) => Ok(()),
-            Self::Transaction(transaction) => transaction.rollback().await,
+            Self::Transaction(transaction) => bounded(transaction.rollback()).await,
             Self::Lane(lane) => lane.rollback().await,
         }
     }
@@ -110,8 +111,8 @@ impl ConnectionTrait for Connection {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self {
-            Self::Pool(pool) => pool.execute_raw(statement).await,
-            Self::Transaction(transaction) => transaction.execute_raw(statement).await,
+            Self::Pool(pool) => bounded(pool.execute_raw(statement)).await,
+            Self::Transaction(transaction) => bounded(transaction.execute_raw(statement)).await,
             Self::Lane(lane) => lane.execute(statement).await,
         }
     }
@@ -123,16 +124,16 @@ impl ConnectionTrait for Connection {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self {
-            Self::Pool(pool) => pool.query_one_raw(statement).await,
-            Self::Transaction(transaction) => transaction.query_one_raw(statement).await,
+            Self::Pool(pool) => bounded(pool.query_one_raw(statement)).await,
+            Self::Transaction(transaction) => bounded(transaction.query_one_raw(statement)).await,
             Self::Lane(lane) => Ok(lane.query(statement).await?.into_iter().next()),
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self {
-            Self::Pool(pool) => pool.query_all_raw(statement).await,
-            Self::Transaction(transaction) => transaction.query_all_raw(statement).await,
+            Self::Pool(pool) => bounded(pool.query_all_raw(statement)).await,
+            Self::Transaction(transaction) => bounded(transaction.query_all_raw(statement)).await,
             Self::Lane(lane) => lane.query(statement).await,
         }
     }

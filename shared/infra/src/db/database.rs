@@ -1,6 +1,7 @@
 //! Connections to the database.
 
 use super::{
+    bounded::{IDLE_TRANSACTION_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT},
     connection::Source,
     dialect::Dialect,
     lanes::Lanes,
@@ -18,6 +19,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 /// How long a caller waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the server may take to answer at the start.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another program that has the file (a backup, a shell).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the connection for migrations is kept after its last use.
@@ -59,6 +62,9 @@ pub enum ConnectError {
     /// The server does not answer, or refuses.
     #[error("cannot reach the database: {0}")]
     Reach(#[source] sqlx::Error),
+    /// The server takes the connection and says nothing.
+    #[error("cannot reach the database: no answer within {0} s")]
+    Silent(u64),
     /// The database cannot be opened or used.
     #[error("cannot open the database: {0}")]
     Open(#[from] DbErr),
@@ -145,8 +151,9 @@ impl Database {
     async fn postgres(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
         // A pool would try until its time is up and then tell only that.
         let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::Url)?;
-        let knock = PgConnection::connect_with(&options)
+        let knock = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
             .await
+            .map_err(|_| ConnectError::Silent(CONNECT_TIMEOUT.as_secs()))?
             .map_err(ConnectError::Reach)?;
         knock.close().await.map_err(ConnectError::Reach)?;
         let plain =
@@ -188,7 +195,19 @@ fn plain_options(url: &str) -> ConnectOptions {
 
 fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
     let mut options = quiet_options(url, connections);
-    options.test_before_acquire_if_idle_for(Duration::from_secs(5));
+    options
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .map_sqlx_postgres_opts(|options| {
+            let millis = |limit: Duration| limit.as_millis().to_string();
+            options.application_name("copilot").options([
+                ("statement_timeout", millis(STATEMENT_TIMEOUT)),
+                ("lock_timeout", millis(LOCK_TIMEOUT)),
+                (
+                    "idle_in_transaction_session_timeout",
+                    millis(IDLE_TRANSACTION_TIMEOUT),
+                ),
+            ])
+        });
     options
 }
 

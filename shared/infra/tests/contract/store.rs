@@ -8,6 +8,7 @@ mod database;
 mod deleting;
 mod intake;
 mod life;
+mod plans;
 mod reading;
 mod scene;
 mod sessions;

@@ -1,7 +1,7 @@
 use super::print;
 use crate::{adapters, settings::SettingsDraft};
 use anyhow::Context as _;
-use copilot_migrations::{Migrator, MigratorTrait as _, status, up};
+use copilot_migrations::{down, status, up};
 use std::process::ExitCode;
 
 /// Which way to migrate.
@@ -21,7 +21,7 @@ pub(super) async fn run(draft: &SettingsDraft, direction: Migrate) -> anyhow::Re
         .context("database.url")?;
     match direction {
         Migrate::Up => up(database.connection()).await?,
-        Migrate::Down => Migrator::down(database.connection(), Some(1)).await?,
+        Migrate::Down => down(database.connection()).await?,
         Migrate::Status => {}
     }
     let status = status(database.connection()).await?;

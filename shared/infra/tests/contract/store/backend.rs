@@ -78,7 +78,12 @@ pub(crate) fn file_url(folder: &TempDir) -> String {
 }
 
 async fn subject(url: &str) -> Subject {
-    let database = Database::connect(url, 10).await.unwrap();
+    connect(url, 10).await
+}
+
+/// A store with so many connections, on a database with the schema of today.
+pub(crate) async fn connect(url: &str, connections: u32) -> Subject {
+    let database = Database::connect(url, connections).await.unwrap();
     Migrator::up(database.connection(), None).await.unwrap();
     Subject {
         store: Arc::new(SqlStore::new(database)),

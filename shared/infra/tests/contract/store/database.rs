@@ -2,7 +2,7 @@
 
 use super::backend::{Server, file_url};
 use copilot_infra::db::{ConnectError, Database};
-use copilot_migrations::{Migrator, MigratorTrait, SchemaStatus, status, up};
+use copilot_migrations::{Migrator, MigratorTrait, SchemaStatus, down, status, up};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tempfile::TempDir;
 
@@ -48,6 +48,34 @@ async fn migrations_go_up_and_down_on_postgres() {
     assert!(!database.is_embedded());
     migrate_up_and_down(database.connection()).await;
     database.close().await.unwrap();
+    server.drop_database(&name).await;
+}
+
+#[tokio::test]
+async fn many_processes_may_migrate_postgres_at_once() {
+    let Some(server) = Server::of_environment() else {
+        return;
+    };
+    let name = server.create_database().await;
+    let url = server.url_of(&name);
+    let mut databases = Vec::new();
+    for _ in 0..6 {
+        databases.push(Database::connect(&url, 2).await.unwrap());
+    }
+
+    let all = databases.iter().map(|database| up(database.connection()));
+    for done in futures::future::join_all(all).await {
+        done.unwrap();
+    }
+
+    let now = status(databases[0].connection()).await.unwrap();
+    assert_eq!(now.applied.len(), Migrator::migrations().len());
+    down(databases[0].connection()).await.unwrap();
+    let now = status(databases[1].connection()).await.unwrap();
+    assert_eq!(now.pending.len(), 1);
+    for database in databases {
+        database.close().await.unwrap();
+    }
     server.drop_database(&name).await;
 }
 
