@@ -1,10 +1,8 @@
-//! The real `copilot` binary as a child process.
+//! The product as child processes: `copilot` alone, or apis and executors on real servers.
 
-use std::collections::BTreeMap;
 use std::env;
-use std::fs::{self, File, OpenOptions};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,60 +11,155 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::deadline::DEADLINE;
 use crate::port::Port;
+use crate::process::{Process, Settings};
+use crate::servers::Tenancy;
 
-/// A running server with a directory, ports and a database of its own. Dropping it kills it, and
-/// prints its log if the test failed.
+/// The variable that says in which mode end-to-end tests run: `embedded` (the default) or
+/// `distributed`.
+pub const MODE_VARIABLE: &str = "COPILOT_TEST_MODE";
+
+/// Which programs make up the product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `copilot`, over SQLite.
+    Embedded,
+    /// `copilot-api` and `copilot-executor`, over Postgres, Redis and RabbitMQ.
+    Distributed,
+}
+
+impl Mode {
+    /// The mode of this test run.
+    pub fn of_run() -> Self {
+        match env::var(MODE_VARIABLE).as_deref() {
+            Err(_) | Ok("" | "embedded") => Self::Embedded,
+            Ok("distributed") => Self::Distributed,
+            Ok(other) => panic!("{MODE_VARIABLE}: no mode {other:?}"),
+        }
+    }
+}
+
+/// A running product with a directory, ports and data of its own. Dropping it kills it, and
+/// prints its logs if the test failed.
 pub struct Copilot {
-    directory: TempDir,
-    listen: Port,
+    mode: Mode,
+    apis: Vec<Api>,
+    executors: Vec<Process>,
+    settings: Settings,
     metrics: Port,
-    settings: BTreeMap<String, Option<String>>,
-    child: Option<Child>,
-    exit: Option<ExitStatus>,
+    // Behind the processes: it goes when nobody uses it any more.
+    tenancy: Option<Tenancy>,
+    directory: TempDir,
     http: reqwest::Client,
 }
 
-/// What a test must not inherit from the shell or the CI job that runs it.
-const FOREIGN_PREFIXES: [&str; 3] = ["COPILOT__", "OPENAI_", "ANTHROPIC_"];
-const FOREIGN: [&str; 12] = [
-    "DATABASE_URL",
-    "REDIS_URL",
-    "AMQP_URL",
-    "RUST_LOG",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "GEMINI_API_KEY",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-];
+/// A process that serves HTTP.
+struct Api {
+    listen: Port,
+    process: Process,
+}
 
 impl Copilot {
-    /// A server that is not started yet; change its settings, then [`start`](Self::start) it.
+    /// `copilot`, not started yet; change its settings, then [`start`](Self::start) it.
     pub fn new() -> Self {
-        let directory = TempDir::with_prefix("copilot-test-").expect("a temporary directory");
-        let (listen, metrics) = (Port::free(), Port::free());
-        let database = directory.path().join("copilot.db");
+        let mut copilot = Self::empty(Mode::Embedded, None);
+        let database = copilot.directory.path().join("copilot.db");
+        let url = format!("sqlite://{}?mode=rwc", database.display());
+        copilot.set("COPILOT__DATABASE__URL", url);
+        copilot.set("COPILOT__METRICS__LISTEN", copilot.metrics.address());
+        copilot.add_server("copilot");
+        copilot
+    }
+
+    /// One api and one executor on the servers of this run, not started yet. Leases are short,
+    /// so that tests see a takeover soon.
+    pub fn distributed() -> Self {
+        Self::on(Tenancy::take(None, None))
+    }
+
+    /// [`Self::distributed`] on what was taken for it.
+    pub fn on(tenancy: Tenancy) -> Self {
+        let settings = tenancy.settings();
+        let mut copilot = Self::empty(Mode::Distributed, Some(tenancy));
+        for (name, value) in settings {
+            copilot.set(name, value);
+        }
+        copilot.set("COPILOT__DATABASE__MIGRATE_ON_START", "true");
+        copilot.set("COPILOT__DATABASE__MAX_CONNECTIONS", "8");
+        copilot.set("COPILOT__AUTH__MODE", "local");
+        copilot.set("COPILOT__EXECUTOR__HEARTBEAT_SECONDS", "0.3");
+        copilot.set("COPILOT__EXECUTOR__LEASE_SECONDS", "1.5");
+        copilot.add_api();
+        copilot.add_executor();
+        copilot
+    }
+
+    /// The product in the mode of this test run.
+    pub fn of_run() -> Self {
+        match Mode::of_run() {
+            Mode::Embedded => Self::new(),
+            Mode::Distributed => Self::distributed(),
+        }
+    }
+
+    fn empty(mode: Mode, tenancy: Option<Tenancy>) -> Self {
         let mut copilot = Self {
-            settings: BTreeMap::new(),
-            child: None,
-            exit: None,
+            mode,
+            apis: Vec::new(),
+            executors: Vec::new(),
+            settings: Settings::new(),
+            metrics: Port::free(),
+            tenancy,
+            directory: TempDir::with_prefix("copilot-test-").expect("a temporary directory"),
             http: reqwest::Client::builder()
                 .no_proxy()
                 .build()
                 .expect("a plain HTTP client"),
-            directory,
-            listen,
-            metrics,
         };
-        let url = format!("sqlite://{}?mode=rwc", database.display());
-        copilot.set("COPILOT__SERVER__LISTEN", copilot.listen.address());
-        copilot.set("COPILOT__METRICS__LISTEN", copilot.metrics.address());
-        copilot.set("COPILOT__DATABASE__URL", url);
         copilot.set("COPILOT__LOG__FORMAT", "json");
         copilot
+    }
+
+    /// Another api on the same servers, not started yet. Its number.
+    pub fn add_api(&mut self) -> usize {
+        let number = self.add_server("copilot-api");
+        if let Some(api) = self.apis.last_mut() {
+            let metrics = if number == 0 {
+                self.metrics.address()
+            } else {
+                "off".to_owned()
+            };
+            api.process.set("COPILOT__METRICS__LISTEN", Some(metrics));
+        }
+        number
+    }
+
+    /// Another executor on the same servers, not started yet. Its number.
+    pub fn add_executor(&mut self) -> usize {
+        let number = self.executors.len();
+        let name = format!("copilot-executor-{number}");
+        let mut process = Process::new("copilot-executor", name, self.directory.path());
+        for (name, value) in &self.settings {
+            process.set(name, value.clone());
+        }
+        process.set("COPILOT__METRICS__LISTEN", Some("off".to_owned()));
+        self.executors.push(process);
+        number
+    }
+
+    fn add_server(&mut self, program: &'static str) -> usize {
+        let number = self.apis.len();
+        let listen = Port::free();
+        let mut process = Process::new(
+            program,
+            format!("{program}-{number}"),
+            self.directory.path(),
+        );
+        for (name, value) in &self.settings {
+            process.set(name, value.clone());
+        }
+        process.set("COPILOT__SERVER__LISTEN", Some(listen.address()));
+        self.apis.push(Api { listen, process });
+        number
     }
 
     /// Set an environment variable for this and later starts.
@@ -79,7 +172,7 @@ impl Copilot {
     /// Let a variable be absent.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
-        self.settings.insert(name.to_owned(), None);
+        self.change(name, None);
         self
     }
 
@@ -92,41 +185,45 @@ impl Copilot {
 
     /// Set an environment variable for later starts.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.settings.insert(name.to_owned(), Some(value.into()));
+        self.change(name, Some(value.into()));
     }
 
-    /// Start it, and wait until it is ready.
+    fn change(&mut self, name: &str, value: Option<String>) {
+        for process in self.processes_mut() {
+            process.set(name, value.clone());
+        }
+        self.settings.insert(name.to_owned(), value);
+    }
+
+    /// Start what does not run yet, and wait until it is ready.
     pub async fn start(&mut self) {
         self.spawn();
         self.until_ready().await;
     }
 
-    /// Start it without waiting: it may be meant to fail.
+    /// Start what does not run yet without waiting: it may be meant to fail.
     pub fn spawn(&mut self) {
-        assert!(self.child.is_none(), "the server runs already");
-        let log = self.open_log();
-        let also_log = log.try_clone().expect("a second handle on the log");
-        let mut command = self.command(&["serve"]);
-        command.stdin(Stdio::null()).stdout(log).stderr(also_log);
-        self.exit = None;
-        self.child = Some(command.spawn().unwrap_or_else(|error| {
-            panic!("cannot start {}: {error}", binary().display());
-        }));
+        for process in self.processes_mut() {
+            if !process.is_running() {
+                process.spawn();
+            }
+        }
     }
 
     /// Run another subcommand with the same settings, and wait for its end.
     pub async fn run(&self, arguments: &[&str]) -> std::process::Output {
-        let mut command = tokio::process::Command::from(self.command(arguments));
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        tokio::time::timeout(DEADLINE, command.output())
-            .await
-            .unwrap_or_else(|_| panic!("{arguments:?} does not end"))
-            .unwrap_or_else(|error| panic!("cannot run {arguments:?}: {error}"))
+        self.api(0).run(arguments).await
     }
 
-    /// Wait until `/readyz` says so.
+    /// Wait until `/readyz` of each api says so.
     pub async fn until_ready(&mut self) {
-        let url = format!("{}/readyz", self.base());
+        for number in 0..self.apis.len() {
+            self.until_api_ready(number).await;
+        }
+    }
+
+    async fn until_api_ready(&mut self, number: usize) {
+        let url = format!("{}/readyz", self.base_of(number));
         let begun = Instant::now();
         loop {
             let asked = self
@@ -138,108 +235,143 @@ impl Copilot {
             if asked.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }
-            if let Some(exit) = self.try_wait() {
-                panic!("copilot ended while it started ({exit}):\n{}", self.log());
+            let process = &mut self.apis[number].process;
+            if let Some(exit) = process.try_wait() {
+                panic!(
+                    "{} ended while it started ({exit}):\n{}",
+                    process.name(),
+                    process.log()
+                );
             }
             assert!(
                 begun.elapsed() < DEADLINE,
-                "copilot is not ready:\n{}",
-                self.log()
+                "{} is not ready:\n{}",
+                process.name(),
+                process.log()
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// End it without warning, and reap it.
+    /// End all without warning, and reap them.
     pub fn kill9(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It may have ended by itself.
-            child.kill().ok();
-            self.exit = child.wait().ok();
+        for process in self.processes_mut() {
+            process.kill9();
         }
     }
 
-    /// Ask it to stop; see [`wait_exit`](Self::wait_exit).
+    /// Ask all to stop; see [`wait_exit`](Self::wait_exit).
     pub fn sigterm(&self) {
         self.signal("TERM");
     }
 
-    /// Send any signal by its name, such as `STOP` and `CONT`.
+    /// Send all any signal by its name, such as `STOP` and `CONT`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args(["-s", name, &self.pid().to_string()])
-            .status()
-            .expect("the program kill");
-        assert!(sent.success(), "cannot send {name}");
+        for process in self.processes() {
+            process.signal(name);
+        }
     }
 
-    /// Kill it, if it runs, and start it again: same directory, ports and settings.
+    /// Kill what runs and start it again: same directory, ports and settings.
     pub async fn restart(&mut self) {
         self.kill9();
         self.start().await;
     }
 
-    /// Wait for its end, at most `limit`.
+    /// Wait for the end of all, each at most `limit`: how the first that failed ended, else the
+    /// api.
     pub async fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
-        let begun = Instant::now();
-        loop {
-            if let Some(exit) = self.try_wait() {
-                return exit;
+        let mut ended = None;
+        for process in self.processes_mut() {
+            let exit = process.wait_exit(limit).await;
+            if ended.is_none_or(|ended: ExitStatus| ended.success()) {
+                ended = Some(exit);
             }
-            assert!(
-                begun.elapsed() < limit,
-                "still running after {limit:?}:\n{}",
-                self.log()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        ended.expect("at least one process")
     }
 
-    /// Whether it runs.
+    /// Whether all run.
     pub fn is_running(&mut self) -> bool {
-        self.child.is_some() && self.try_wait().is_none()
+        self.processes_mut().all(Process::is_running)
     }
 
-    /// Its process id; panics if it does not run.
+    /// Process id of the (first) api; panics if it does not run.
     pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("a running server").id()
+        self.api(0).pid()
     }
 
-    /// Its resident memory.
+    /// Resident memory of the (first) api.
     pub fn rss_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))
-            .expect("the status of a running process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number.expect("a VmRSS line").parse().expect("kibibytes")
+        self.api(0).rss_kib()
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT` of the first api.
     pub fn base(&self) -> String {
-        format!("http://{}", self.listen.address())
+        self.base_of(0)
     }
 
-    /// Where Prometheus would ask.
+    /// `http://127.0.0.1:PORT` of an api.
+    pub fn base_of(&self, number: usize) -> String {
+        format!("http://{}", self.apis[number].listen.address())
+    }
+
+    /// Where Prometheus would ask the first api.
     pub fn metrics_url(&self) -> String {
         format!("http://{}/metrics", self.metrics.address())
     }
 
-    /// A client of it.
+    /// A client of the first api.
     pub fn client(&self) -> Client {
-        Client::new(self.base())
+        self.client_of(0)
     }
 
-    /// Its working directory; the database lies there.
+    /// A client of an api.
+    pub fn client_of(&self, number: usize) -> Client {
+        Client::new(self.base_of(number))
+    }
+
+    /// The mode it runs in.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What belongs to it on the servers; panics in the embedded mode.
+    pub fn tenancy(&self) -> &Tenancy {
+        self.tenancy.as_ref().expect("the distributed mode")
+    }
+
+    /// An api; `copilot` itself in the embedded mode.
+    pub fn api(&self, number: usize) -> &Process {
+        &self.apis[number].process
+    }
+
+    /// An api, to be started, killed or changed.
+    pub fn api_mut(&mut self, number: usize) -> &mut Process {
+        &mut self.apis[number].process
+    }
+
+    /// An executor; there is none in the embedded mode.
+    pub fn executor(&self, number: usize) -> &Process {
+        &self.executors[number]
+    }
+
+    /// An executor, to be started, killed or changed.
+    pub fn executor_mut(&mut self, number: usize) -> &mut Process {
+        &mut self.executors[number]
+    }
+
+    /// Its working directory; in the embedded mode the database lies there.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// All it wrote so far, over all starts.
+    /// All that was written so far, over all processes and starts.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.log_path()).unwrap_or_default()
+        self.processes().map(Process::log).collect()
     }
 
-    /// The lines of its log that are JSON.
+    /// The lines of the log that are JSON.
     pub fn log_lines(&self) -> Vec<Value> {
         let log = self.log();
         log.lines()
@@ -247,47 +379,14 @@ impl Copilot {
             .collect()
     }
 
-    fn try_wait(&mut self) -> Option<ExitStatus> {
-        if let Some(child) = &mut self.child {
-            self.exit = child.try_wait().expect("a child can be waited for");
-            if self.exit.is_some() {
-                self.child = None;
-            }
-        }
-        self.exit
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        let apis = self.apis.iter().map(|api| &api.process);
+        apis.chain(&self.executors)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
-        for (name, _) in env::vars_os() {
-            let name = name.to_string_lossy();
-            let is_foreign = FOREIGN_PREFIXES
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            if is_foreign || FOREIGN.contains(&name.as_ref()) {
-                command.env_remove(name.as_ref());
-            }
-        }
-        for (name, value) in &self.settings {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.args(arguments).current_dir(self.directory.path());
-        command
-    }
-
-    fn log_path(&self) -> PathBuf {
-        self.directory.path().join("copilot.log")
-    }
-
-    fn open_log(&self) -> File {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .expect("a log file in the temporary directory")
+    fn processes_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        let apis = self.apis.iter_mut().map(|api| &mut api.process);
+        apis.chain(&mut self.executors)
     }
 }
 
@@ -295,42 +394,4 @@ impl Default for Copilot {
     fn default() -> Self {
         Self::new()
     }
-}
-
-impl Drop for Copilot {
-    fn drop(&mut self) {
-        self.kill9();
-        if std::thread::panicking() {
-            eprintln!(
-                "--- log of copilot on {}\n{}---",
-                self.listen.address(),
-                self.log()
-            );
-        }
-    }
-}
-
-/// The binary under test: `COPILOT_BIN`, else `CARGO_BIN_EXE_copilot`, else the one that Cargo put
-/// beside the test executable.
-fn binary() -> PathBuf {
-    for name in ["COPILOT_BIN", "CARGO_BIN_EXE_copilot"] {
-        if let Some(path) = env::var_os(name) {
-            return PathBuf::from(path);
-        }
-    }
-    let test = env::current_exe().expect("the test's own path");
-    // target/debug/deps/it-0123 → target/debug/copilot; a binary lies one level higher.
-    let found = test
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|directory| directory.join("copilot"))
-        .find(|path| path.is_file());
-    found.unwrap_or_else(|| {
-        panic!(
-            "no copilot near {}: run `cargo build -p copilot` first, use `./dev test`, or set \
-             COPILOT_BIN",
-            test.display()
-        )
-    })
 }

@@ -21,11 +21,13 @@ pub mod partial_json;
 pub mod port;
 pub mod postgres;
 pub mod postgres_server;
+pub mod process;
+pub mod servers;
 pub mod sse;
 pub mod stack;
 
 pub use client::{Answer, BodyEnd, Call, Client, Event, EventStream, Problem, Transcript, Turn};
-pub use copilot::Copilot;
+pub use copilot::{Copilot, Mode};
 pub use fold::{Fold, FoldError, UiMessage};
 pub use llm::{ChatRequest, FakeUpstream, Gate, Reply, calls, chunks, status, text};
 pub use stack::TestStack;

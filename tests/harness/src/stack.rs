@@ -22,6 +22,7 @@ pub struct TestStack {
 #[derive(Debug, Default)]
 pub struct StackBuilder {
     settings: Vec<(String, String)>,
+    is_embedded: bool,
     model: Model,
 }
 
@@ -93,10 +94,17 @@ impl StackBuilder {
         self
     }
 
+    /// Start `copilot` whatever the mode of this run: the test is about that program.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.is_embedded = true;
+        self
+    }
+
     /// Use this database instead of a SQLite file of its own.
     #[must_use]
     pub fn database(self, url: &str) -> Self {
-        self.env("COPILOT__DATABASE__URL", url)
+        self.env("COPILOT__DATABASE__URL", url).embedded()
     }
 
     /// Give the server no key: the built-in provider answers.
@@ -109,7 +117,11 @@ impl StackBuilder {
     /// Start model and server, and wait until the server is ready.
     pub async fn start(self) -> TestStack {
         let llm = FakeUpstream::start().await;
-        let mut copilot = Copilot::new();
+        let mut copilot = if self.is_embedded {
+            Copilot::new()
+        } else {
+            Copilot::of_run()
+        };
         if self.model == Model::Fake {
             copilot = copilot.upstream(llm.base_url());
         }

@@ -1,0 +1,62 @@
+//! The servers of this test run, and what of them belongs to one test.
+
+use std::env;
+
+use crate::postgres::{TestDatabase, fresh_database};
+
+/// The variable that names Redis.
+pub const REDIS_VARIABLE: &str = "COPILOT_TEST_REDIS_URL";
+/// The variable that names RabbitMQ.
+pub const AMQP_VARIABLE: &str = "COPILOT_TEST_AMQP_URL";
+
+/// A database, a key prefix and a broker prefix that no other test has.
+pub struct Tenancy {
+    database: TestDatabase,
+    redis: String,
+    amqp: String,
+    prefix: String,
+}
+
+impl Tenancy {
+    /// A place of its own on the servers of this run, on others where they are named.
+    pub fn take(redis: Option<&str>, amqp: Option<&str>) -> Self {
+        let named =
+            |own: Option<&str>, variable| own.map_or_else(|| of_run(variable), str::to_owned);
+        Self {
+            database: fresh_database(),
+            redis: named(redis, REDIS_VARIABLE),
+            amqp: named(amqp, AMQP_VARIABLE),
+            prefix: format!("t{:016x}", rand::random::<u64>()),
+        }
+    }
+
+    /// The database's URL.
+    pub fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// First part of all names on Redis and RabbitMQ.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What the programs are told of it.
+    pub fn settings(&self) -> [(&'static str, String); 5] {
+        [
+            ("COPILOT__DATABASE__URL", self.database.url().to_owned()),
+            ("COPILOT__REDIS__URL", self.redis.clone()),
+            ("COPILOT__REDIS__PREFIX", self.prefix.clone()),
+            ("COPILOT__RABBITMQ__URL", self.amqp.clone()),
+            ("COPILOT__RABBITMQ__PREFIX", self.prefix.clone()),
+        ]
+    }
+}
+
+fn of_run(variable: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} is not set: run the tests by `./dev test`, which starts private servers, \
+             or name one"
+        )
+    })
+}
