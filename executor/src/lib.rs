@@ -10,6 +10,7 @@ mod halt;
 mod journal;
 mod lease;
 mod look;
+mod model_provider;
 mod role;
 mod running;
 mod setup;

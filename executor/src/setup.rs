@@ -1,40 +1,30 @@
 //! From settings to an engine and an executor's configuration.
 
-use crate::deps::ExecutorConfig;
+use crate::{
+    deps::ExecutorConfig,
+    model_provider::{ProviderSetupError, effort, model_provider},
+};
 use copilot_core::{
     id::IdSource,
     port::store::{ClaimRules, Lease},
 };
 use copilot_engine::{
-    Engine, EngineConfig, EngineParts, Prompt, Provider as ModelProvider, RetryPolicy,
-    jitter::RandomJitter,
-    prompt::PromptError,
-    providers::{BuiltinProvider, OpenAiConfig, OpenAiProvider, openai::OpenAiSetupError},
-    registry::RegistryError,
+    Engine, EngineConfig, EngineParts, Prompt, RetryPolicy, jitter::RandomJitter,
+    prompt::PromptError, registry::RegistryError,
 };
-use copilot_runtime::settings::{LlmSettings, Program, Provider, Settings};
+use copilot_runtime::settings::{LlmSettings, Program, Settings};
 use copilot_tools::{DocIndex, LoadDocsError, ToolDeps, catalogue};
-use secrecy::ExposeSecret;
 use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// Tools of one step that run at the same time.
 const TOOLS_AT_ONCE: usize = 8;
-/// The built-in provider's pause after each word: as fast as one reads along.
-const WORD_PAUSE: Duration = Duration::from_millis(10);
-/// Where the provider `openai` is unless a setting says otherwise.
-const OPENAI_URL: &str = "https://api.openai.com/v1/";
 
 /// A setting that the engine cannot work with.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A provider that this version has no adapter for.
-    #[error(
-        "llm.provider: {0} is not in this version, use openai (any compatible endpoint) or builtin"
-    )]
-    Provider(&'static str),
-    /// Address, key or headers of the provider.
+    /// The model's provider.
     #[error(transparent)]
-    OpenAi(#[from] OpenAiSetupError),
+    Provider(#[from] ProviderSetupError),
     /// The persona cannot be read.
     #[error("llm.system_prompt_file: {}: {source}", path.display())]
     Persona {
@@ -59,7 +49,7 @@ pub fn engine(settings: &Settings, ids: Arc<dyn IdSource>) -> Result<Arc<Engine>
     let llm = &settings.llm;
     let docs = Arc::new(DocIndex::load(&settings.tools.docs_paths)?);
     let parts = EngineParts {
-        provider: provider(llm)?,
+        provider: model_provider(llm)?,
         registry: Arc::new(catalogue(&ToolDeps { docs }, &settings.tools.disabled)?),
         prompt: Prompt::new(persona(llm)?.as_deref())?,
         config: engine_config(settings),
@@ -102,25 +92,6 @@ fn drain_timeout(settings: &Settings) -> Duration {
     }
 }
 
-fn provider(llm: &LlmSettings) -> Result<Arc<dyn ModelProvider>, SetupError> {
-    match llm.provider {
-        Provider::Builtin => Ok(Arc::new(BuiltinProvider::new(WORD_PAUSE))),
-        Provider::OpenAi => {
-            let base_url = llm.base_url.as_ref().map_or(OPENAI_URL, |url| url.expose());
-            let headers = llm.headers.iter();
-            let config = OpenAiConfig {
-                base_url: base_url.to_owned(),
-                api_key: llm.api_key.clone(),
-                headers: headers
-                    .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
-                    .collect(),
-            };
-            Ok(Arc::new(OpenAiProvider::new(&config)?))
-        }
-        other => Err(SetupError::Provider(other.name())),
-    }
-}
-
 fn persona(llm: &LlmSettings) -> Result<Option<String>, SetupError> {
     let Some(path) = &llm.system_prompt_file else {
         return Ok(None);
@@ -140,7 +111,7 @@ fn engine_config(settings: &Settings) -> EngineConfig {
         fallback_models: llm.fallback_models.clone(),
         temperature: llm.temperature,
         max_output_tokens: llm.max_output_tokens,
-        reasoning: llm.reasoning.map(|reasoning| reasoning.to_string()),
+        reasoning: effort(llm),
         max_steps: settings.turn.max_steps,
         max_tools_at_once: TOOLS_AT_ONCE,
         idle_timeout: llm.idle_timeout,

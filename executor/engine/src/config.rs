@@ -1,6 +1,6 @@
 //! What the operator decides about the loop.
 
-use crate::retry::RetryPolicy;
+use crate::{effort::Effort, retry::RetryPolicy};
 use std::time::Duration;
 
 /// The engine's settings, already checked.
@@ -17,7 +17,7 @@ pub struct EngineConfig {
     /// The limit of one reply.
     pub max_output_tokens: Option<u32>,
     /// How hard the model should think.
-    pub reasoning: Option<String>,
+    pub reasoning: Option<Effort>,
     /// Model replies in one turn.
     pub max_steps: u32,
     /// Tools of one step that run at the same time.

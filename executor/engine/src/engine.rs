@@ -199,7 +199,7 @@ impl Run<'_, '_> {
             tools: registry.specs(),
             temperature: config.temperature,
             max_output_tokens: config.max_output_tokens,
-            reasoning: config.reasoning.clone(),
+            reasoning: config.reasoning,
         })
     }
 

@@ -96,12 +96,21 @@ impl InFlight {
 }
 
 impl Writing {
-    /// About four bytes a token, unless the provider has counted.
+    /// About four bytes a token, unless the provider has counted. Some count the input when the
+    /// reply begins and the output only at its end: until then the output is an estimate.
     fn usage(&self) -> Usage {
-        if let Some(reported) = self.reported {
-            return reported;
-        }
         let tokens = |bytes: usize| bytes.div_ceil(4) as u64;
+        if let Some(reported) = self.reported {
+            if !reported.estimated {
+                return reported;
+            }
+            let output = reported.output_tokens.max(tokens(self.output_bytes));
+            return Usage {
+                output_tokens: output,
+                total_tokens: reported.input_tokens + output,
+                ..reported
+            };
+        }
         let (input, output) = (tokens(self.input_bytes), tokens(self.output_bytes));
         let reasoning: usize = self.reasoning.iter().map(|piece| piece.text.len()).sum();
         Usage {
@@ -136,6 +145,27 @@ fn millis(since: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_output_of_a_cut_reply_is_estimated_where_only_the_input_was_counted() {
+        let in_flight = InFlight::default();
+        in_flight.begin("m", &[ModelMessage::user("12345678")]);
+        in_flight.reported(Usage {
+            input_tokens: 50,
+            output_tokens: 1,
+            cached_input_tokens: 40,
+            total_tokens: 51,
+            estimated: true,
+            ..Usage::default()
+        });
+        in_flight.wrote(12);
+        let usage = in_flight.partial().unwrap().usage;
+        assert_eq!(
+            (usage.input_tokens, usage.output_tokens, usage.total_tokens),
+            (50, 3, 53)
+        );
+        assert!(usage.estimated && usage.cached_input_tokens == 40);
+    }
 
     #[tokio::test]
     async fn a_cut_reply_is_estimated_and_a_reported_one_is_not() {

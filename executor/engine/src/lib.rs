@@ -5,6 +5,7 @@ mod bounded;
 pub mod call_ids;
 pub mod call_runner;
 pub mod config;
+pub mod effort;
 pub mod engine;
 pub mod history;
 pub mod in_flight;
@@ -24,6 +25,7 @@ pub mod tool_erased;
 pub mod turn_input;
 
 pub use config::EngineConfig;
+pub use effort::Effort;
 pub use engine::{Engine, EngineParts};
 pub use in_flight::{InFlight, PartialReply};
 pub use journal::{Journal, Reply, Show, Stopped};

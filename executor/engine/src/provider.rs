@@ -1,6 +1,6 @@
 //! The port behind which models live.
 
-use crate::{model_message::ModelMessage, provider_error::ProviderError};
+use crate::{effort::Effort, model_message::ModelMessage, provider_error::ProviderError};
 use async_trait::async_trait;
 use copilot_core::turn::{FinishReason, Usage};
 use futures::stream::BoxStream;
@@ -31,8 +31,8 @@ pub struct ModelRequest {
     pub temperature: Option<f64>,
     /// The limit of its reply.
     pub max_output_tokens: Option<u32>,
-    /// How hard it should think (`low`, `medium`, `high`, …), where it can.
-    pub reasoning: Option<String>,
+    /// How hard it should think, where it can.
+    pub reasoning: Option<Effort>,
 }
 
 /// A piece of a reply. Calls are numbered by `slot`, from 0 in the order in which they begin,

@@ -53,6 +53,21 @@ pub(super) struct WireCall {
     pub(super) id: Option<String>,
     #[serde(default)]
     pub(super) function: Option<WireFunction>,
+    /// What a vendor adds of its own.
+    #[serde(default)]
+    extra_content: Option<Value>,
+}
+
+impl WireCall {
+    /// Google's signature over the thinking that led to the call.
+    pub(super) fn signature(&self) -> Option<String> {
+        let signature = self
+            .extra_content
+            .as_ref()?
+            .pointer("/google/thought_signature")?
+            .as_str()?;
+        Some(signature.to_owned())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -102,14 +117,16 @@ impl WireUsage {
             .completion_tokens_details
             .as_ref()
             .and_then(|details| details.reasoning_tokens);
+        // Gemini and xAI leave the thinking out of `completion_tokens`, but not out of the total.
+        let counted = input.saturating_add(output);
+        let total = self.total_tokens.unwrap_or(counted).max(counted);
+        let left_out = total - counted;
         let usage = Usage {
             input_tokens: input,
-            output_tokens: output,
+            output_tokens: output + left_out,
             cached_input_tokens: cached.or(self.prompt_cache_hit_tokens).unwrap_or(0),
-            reasoning_tokens: reasoning.unwrap_or(0),
-            total_tokens: self
-                .total_tokens
-                .unwrap_or_else(|| input.saturating_add(output)),
+            reasoning_tokens: reasoning.unwrap_or(left_out),
+            total_tokens: total,
             estimated: false,
         };
         (usage.total_tokens > 0).then_some(usage)

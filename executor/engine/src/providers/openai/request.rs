@@ -1,26 +1,28 @@
 //! A request in OpenAI's form. The same conversation gives the same bytes, so that the server's
 //! prompt cache hits.
 
-use crate::{model_message::ModelMessage, provider::ModelRequest, provider_error::ProviderError};
+use super::dialect::{AfterTool, Dialect, EffortForm, LimitName, UsageInStream};
+use crate::{
+    effort::Effort,
+    model_message::ModelMessage,
+    provider::ModelRequest,
+    provider_error::ProviderError,
+    providers::{call_id_rule::CallIdRule, seal::Seal},
+};
 use copilot_core::message::{Reasoning, ToolCall};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// How a server differs from others.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Dialect {
-    /// It is OpenAI's own.
-    pub(super) is_openai: bool,
-    /// It wants a turn's thinking back.
-    pub(super) wants_reasoning: bool,
-}
+/// Stands where a server wants a word of the assistant and there was none.
+const NO_WORD: &str = "(The answer was interrupted.)";
 
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
     stream: bool,
-    stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
     messages: Vec<WireMessage<'a>>,
@@ -31,7 +33,10 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_effort: Option<&'a str>,
+    reasoning_effort: Option<&'static str>,
+    /// The vendor's own field, by its name.
+    #[serde(flatten)]
+    own: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -61,14 +66,16 @@ struct WireMessage<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'a str>,
+    tool_call_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
 struct WireCall<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     r#type: &'static str,
     function: WireFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -77,20 +84,24 @@ struct WireFunction<'a> {
     arguments: Cow<'a, str>,
 }
 
-pub(super) fn encode(request: &ModelRequest, dialect: Dialect) -> Result<Vec<u8>, ProviderError> {
+pub(super) fn encode(
+    request: &ModelRequest,
+    dialect: Dialect,
+    wants_reasoning: bool,
+) -> Result<Vec<u8>, ProviderError> {
     let limit = request.max_output_tokens;
-    let takes_new_name = dialect.is_openai || is_openai_reasoner(&request.model);
-    let turn_begins = request
-        .messages
-        .iter()
-        .rposition(|message| matches!(message, ModelMessage::User { .. }))
-        .unwrap_or(0);
+    let takes_new_name = match dialect.limit {
+        LimitName::ByModel => is_openai_reasoner(&request.model),
+        LimitName::MaxTokens => false,
+        LimitName::MaxCompletionTokens => true,
+    };
+    let (reasoning_effort, own) = effort(request.reasoning, dialect.effort);
     let body = Body {
         model: &request.model,
         stream: true,
-        stream_options: StreamOptions {
+        stream_options: (dialect.usage == UsageInStream::OnRequest).then_some(StreamOptions {
             include_usage: true,
-        },
+        }),
         tools: request
             .tools
             .iter()
@@ -103,19 +114,71 @@ pub(super) fn encode(request: &ModelRequest, dialect: Dialect) -> Result<Vec<u8>
                 },
             })
             .collect(),
-        messages: request
-            .messages
-            .iter()
-            .enumerate()
-            .map(|(place, message)| wire(message, dialect.wants_reasoning && place > turn_begins))
-            .collect(),
+        messages: conversation(request, dialect, wants_reasoning),
         temperature: request.temperature,
         max_tokens: limit.filter(|_| !takes_new_name),
         max_completion_tokens: limit.filter(|_| takes_new_name),
-        reasoning_effort: request.reasoning.as_deref(),
+        reasoning_effort,
+        own,
     };
     serde_json::to_vec(&body)
         .map_err(|error| ProviderError::broken(format!("the request is no JSON: {error}")))
+}
+
+fn conversation(
+    request: &ModelRequest,
+    dialect: Dialect,
+    wants_reasoning: bool,
+) -> Vec<WireMessage<'_>> {
+    let turn_begins = request
+        .messages
+        .iter()
+        .rposition(|message| matches!(message, ModelMessage::User { .. }))
+        .unwrap_or(0);
+    let mut messages: Vec<WireMessage<'_>> = Vec::with_capacity(request.messages.len());
+    for (place, message) in request.messages.iter().enumerate() {
+        let of_turn = Thinking {
+            is_of_turn: place > turn_begins,
+            wants_text: wants_reasoning,
+        };
+        let is_after_tool = messages.last().is_some_and(|last| last.role == "tool");
+        if dialect.after_tool == AfterTool::Assistant
+            && is_after_tool
+            && matches!(message, ModelMessage::User { .. })
+        {
+            messages.push(plain("assistant", NO_WORD.into()));
+        }
+        messages.push(wire(message, of_turn, dialect.call_ids));
+    }
+    messages
+}
+
+/// The word for `reasoning_effort`, and the vendor's own field.
+fn effort(wanted: Option<Effort>, form: EffortForm) -> (Option<&'static str>, Option<Value>) {
+    let Some(effort) = wanted else {
+        return (None, None);
+    };
+    let switch = || {
+        let state = if effort == Effort::None {
+            "disabled"
+        } else {
+            "enabled"
+        };
+        Some(json!({"thinking": {"type": state}}))
+    };
+    match (form, effort) {
+        (EffortForm::Google, Effort::Budget(tokens)) => {
+            let config = json!({"thinking_config": {"thinking_budget": tokens}});
+            (None, Some(json!({"extra_body": {"google": config}})))
+        }
+        (EffortForm::Word | EffortForm::Google, _) => (effort.word(), None),
+        (EffortForm::SwitchAndWord, Effort::None) | (EffortForm::Switch, _) => (None, switch()),
+        (EffortForm::SwitchAndWord, _) => (effort.word(), switch()),
+        (EffortForm::Object, Effort::Budget(tokens)) => {
+            (None, Some(json!({"reasoning": {"max_tokens": tokens}})))
+        }
+        (EffortForm::Object, _) => (None, Some(json!({"reasoning": {"effort": effort.word()}}))),
+    }
 }
 
 /// Models that refuse `max_tokens`, also behind a gateway.
@@ -126,14 +189,26 @@ fn is_openai_reasoner(model: &str) -> bool {
         .any(|family| name.starts_with(family))
 }
 
-fn wire(message: &ModelMessage, with_reasoning: bool) -> WireMessage<'_> {
-    let plain = |role, content: Cow<'_, str>| WireMessage {
+/// What goes back of a reply's thinking.
+#[derive(Clone, Copy)]
+struct Thinking {
+    /// Only the turn that runs gets it back.
+    is_of_turn: bool,
+    /// The server asks for the text.
+    wants_text: bool,
+}
+
+fn plain<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
+    WireMessage {
         role,
-        content: Some(Cow::Owned(content.into_owned())),
+        content: Some(content),
         reasoning_content: None,
         tool_calls: Vec::new(),
         tool_call_id: None,
-    };
+    }
+}
+
+fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMessage<'_> {
     match message {
         ModelMessage::System(text) => plain("system", text.into()),
         ModelMessage::User {
@@ -151,41 +226,65 @@ fn wire(message: &ModelMessage, with_reasoning: bool) -> WireMessage<'_> {
         } => WireMessage {
             role: "assistant",
             content: (calls.is_empty() || !text.is_empty()).then(|| text.into()),
-            reasoning_content: if with_reasoning {
-                thinking(reasoning)
-            } else {
-                None
-            },
-            tool_calls: calls.iter().map(wire_call).collect(),
+            reasoning_content: Some(reasoning)
+                .filter(|_| thinking.is_of_turn && thinking.wants_text)
+                .and_then(|pieces| thought(pieces)),
+            tool_calls: calls
+                .iter()
+                .enumerate()
+                .map(|(slot, call)| WireCall {
+                    extra_content: Some(reasoning)
+                        .filter(|_| thinking.is_of_turn)
+                        .and_then(|pieces| signature_of(slot, pieces)),
+                    ..wire_call(call, ids)
+                })
+                .collect(),
             tool_call_id: None,
         },
         ModelMessage::Tool {
             call_id, content, ..
         } => WireMessage {
-            tool_call_id: Some(call_id),
+            tool_call_id: Some(ids.fit(call_id)),
             ..plain("tool", content.into())
         },
     }
 }
 
-fn thinking(pieces: &[Reasoning]) -> Option<String> {
+fn thought(pieces: &[Reasoning]) -> Option<String> {
     let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
     (!text.is_empty()).then_some(text)
 }
 
-fn wire_call(call: &ToolCall) -> WireCall<'_> {
+/// Gemini refuses a turn whose signed calls come back unsigned.
+fn signature_of(slot: usize, pieces: &[Reasoning]) -> Option<Value> {
+    let seals = pieces
+        .iter()
+        .filter_map(|piece| Seal::read(piece.signature.as_deref()?));
+    let mut signatures = seals.filter_map(|seal| match seal {
+        Seal::Call {
+            slot: signed,
+            signature,
+        } if signed == slot => Some(signature),
+        _ => None,
+    });
+    let signature = signatures.next()?;
+    Some(json!({"google": {"thought_signature": signature}}))
+}
+
+fn wire_call(call: &ToolCall, ids: CallIdRule) -> WireCall<'_> {
     WireCall {
-        id: &call.id,
+        id: ids.fit(&call.id),
         r#type: "function",
         function: WireFunction {
             name: tool_name(&call.name),
             arguments: arguments(&call.arguments),
         },
+        extra_content: None,
     }
 }
 
 /// Servers refuse a whole conversation for one name that a model made up.
-fn tool_name(name: &str) -> Cow<'_, str> {
+pub(in crate::providers) fn tool_name(name: &str) -> Cow<'_, str> {
     let is_fine =
         |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
     if !name.is_empty() && name.len() <= 64 && name.chars().all(is_fine) {
@@ -238,7 +337,7 @@ mod tests {
                     text: String::new(),
                     reasoning: vec![Reasoning {
                         text: "hm".into(),
-                        signature: None,
+                        signature: Some("google-call 0 SIG".into()),
                     }],
                     calls: vec![good.clone(), bad.clone()],
                 },
@@ -258,13 +357,13 @@ mod tests {
     }
 
     fn body(request: &ModelRequest, dialect: Dialect) -> Value {
-        serde_json::from_slice(&encode(request, dialect).unwrap()).unwrap()
+        serde_json::from_slice(&encode(request, dialect, false).unwrap()).unwrap()
     }
 
     #[test]
     fn a_request_has_the_form_that_servers_take() {
         assert_eq!(
-            body(&request(), Dialect::default()),
+            body(&request(), Dialect::OPENAI),
             json!({
                 "model": "m",
                 "stream": true,
@@ -277,7 +376,8 @@ mod tests {
                     {"role": "system", "content": "s"},
                     {"role": "user", "content": "b\n\nu"},
                     {"role": "assistant", "content": null, "tool_calls": [
-                        {"id": "a", "type": "function", "function": {"name": "find", "arguments": "{\"q\": 1}"}},
+                        {"id": "a", "type": "function", "function": {"name": "find", "arguments": "{\"q\": 1}"},
+                         "extra_content": {"google": {"thought_signature": "SIG"}}},
                         {"id": "b", "type": "function", "function": {
                             "name": "no_such_tool", "arguments": "{\"not_an_object\":\"{oops\"}",
                         }},
@@ -296,36 +396,123 @@ mod tests {
                 model: name.into(),
                 ..request()
             };
-            assert_eq!(body(&request, Dialect::default())["model"], name);
+            assert_eq!(body(&request, Dialect::OPENAI)["model"], name);
         }
     }
 
     #[test]
-    fn openai_itself_wants_the_limit_under_its_new_name() {
-        let openai = Dialect {
-            is_openai: true,
-            ..Dialect::default()
+    fn the_limit_has_the_name_that_the_server_takes() {
+        let of = |model: &str, dialect| {
+            let request = ModelRequest {
+                model: model.into(),
+                ..request()
+            };
+            let body = body(&request, dialect);
+            let under = |name: &str| body.get(name).is_some();
+            (under("max_tokens"), under("max_completion_tokens"))
         };
-        assert_eq!(body(&request(), openai)["max_completion_tokens"], 9);
-        let behind_a_gateway = ModelRequest {
-            model: "openai/gpt-5-mini".into(),
-            ..request()
-        };
-        assert_eq!(
-            body(&behind_a_gateway, Dialect::default())["max_completion_tokens"],
-            9
-        );
+        for model in ["gpt-5.4-mini", "openai/gpt-5-mini", "o3"] {
+            assert_eq!(of(model, Dialect::OPENAI), (false, true), "{model}");
+        }
+        assert_eq!(of("llama", Dialect::OPENAI), (true, false));
+        assert_eq!(of("openai/gpt-5-mini", Dialect::OPEN_ROUTER), (true, false));
+        assert_eq!(of("llama", Dialect::GROQ), (false, true));
     }
 
     #[test]
     fn thinking_goes_back_only_to_servers_that_send_it() {
-        let thinker = Dialect {
-            wants_reasoning: true,
-            ..Dialect::default()
-        };
+        let body: Value =
+            serde_json::from_slice(&encode(&request(), Dialect::OPENAI, true).unwrap()).unwrap();
+        assert_eq!(body["messages"][2]["reasoning_content"], "hm");
+    }
+
+    #[test]
+    fn a_former_turn_gets_nothing_of_its_thinking_back() {
+        let mut request = request();
+        request.messages.push(ModelMessage::user("next"));
+        let bytes = encode(&request, Dialect::GEMINI, true).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(!text.contains("reasoning_content") && !text.contains("thought_signature"));
+    }
+
+    #[test]
+    fn mistral_gets_no_unknown_field_nine_letters_and_no_user_after_a_tool() {
+        let mut request = request();
+        request.messages.push(ModelMessage::user("next"));
+        let body = body(&request, Dialect::MISTRAL);
+        assert_eq!(body.get("stream_options"), None);
+        let id = &body["messages"][2]["tool_calls"][0]["id"];
+        assert_eq!(id.as_str().unwrap().len(), 9);
+        assert_eq!(id, &body["messages"][3]["tool_call_id"]);
+        let roles: Vec<&str> = body["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["role"].as_str().unwrap())
+            .collect();
+        assert_eq!(roles[3..], ["tool", "tool", "assistant", "user"]);
+    }
+
+    #[test]
+    fn cohere_is_not_asked_for_usage() {
         assert_eq!(
-            body(&request(), thinker)["messages"][2]["reasoning_content"],
-            "hm"
+            body(&request(), Dialect::COHERE).get("stream_options"),
+            None
+        );
+    }
+
+    #[test]
+    fn each_vendor_is_told_the_effort_in_its_own_way() {
+        let told = |effort, dialect| {
+            let request = ModelRequest {
+                reasoning: Some(effort),
+                ..request()
+            };
+            let body = body(&request, dialect);
+            let fields = ["reasoning_effort", "thinking", "reasoning", "extra_body"];
+            let told: Vec<Value> = fields
+                .iter()
+                .filter_map(|field| Some(json!({ *field: body.get(field)? })))
+                .collect();
+            Value::from(told)
+        };
+        let word = json!([{"reasoning_effort": "high"}]);
+        for dialect in [
+            Dialect::OPENAI,
+            Dialect::GEMINI,
+            Dialect::OLLAMA,
+            Dialect::GROQ,
+            Dialect::XAI,
+            Dialect::MISTRAL,
+            Dialect::TOGETHER,
+            Dialect::FIREWORKS,
+            Dialect::COHERE,
+        ] {
+            assert_eq!(told(Effort::High, dialect), word, "{}", dialect.name);
+        }
+        assert_eq!(
+            told(Effort::Budget(99), Dialect::GEMINI),
+            json!([{"extra_body": {"google": {"thinking_config": {"thinking_budget": 99}}}}])
+        );
+        assert_eq!(
+            told(Effort::High, Dialect::DEEPSEEK),
+            json!([{"reasoning_effort": "high"}, {"thinking": {"type": "enabled"}}])
+        );
+        assert_eq!(
+            told(Effort::None, Dialect::DEEPSEEK),
+            json!([{"thinking": {"type": "disabled"}}])
+        );
+        assert_eq!(
+            told(Effort::Low, Dialect::ZAI),
+            json!([{"thinking": {"type": "enabled"}}])
+        );
+        assert_eq!(
+            told(Effort::Low, Dialect::OPEN_ROUTER),
+            json!([{"reasoning": {"effort": "low"}}])
+        );
+        assert_eq!(
+            told(Effort::Budget(99), Dialect::OPEN_ROUTER),
+            json!([{"reasoning": {"max_tokens": 99}}])
         );
     }
 }

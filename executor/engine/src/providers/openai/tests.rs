@@ -1,116 +1,32 @@
 //! Replies as bytes, over a real socket.
 
-use super::{OpenAiConfig, OpenAiProvider, endpoint};
+use super::{Dialect, OpenAiProvider};
 use crate::{
-    model_message::ModelMessage,
-    provider::{Delta, ModelRequest, Provider as _},
+    provider::{Delta, Provider as _},
     provider_error::{ProviderError, ProviderErrorKind as Kind},
+    providers::{
+        server::endpoint,
+        wire_server::{self, HEAD, WireServer, read_request, request},
+    },
 };
 use copilot_core::turn::{FinishReason, Usage};
 use futures::StreamExt as _;
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
 
-const HEAD: &str =
-    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-
-/// A server for one connection.
-struct Upstream {
-    listener: TcpListener,
-    provider: OpenAiProvider,
-}
-
-impl Upstream {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let provider = provider(&format!("http://{}/v1", listener.local_addr().unwrap()));
-        Self { listener, provider }
-    }
-
-    /// Takes the connection and its whole request.
-    async fn accept(&self) -> (TcpStream, String) {
-        let (mut socket, _) = self.listener.accept().await.unwrap();
-        socket.set_nodelay(true).unwrap();
-        let request = read_request(&mut socket).await;
-        (socket, request)
-    }
-}
-
-async fn read_request(socket: &mut TcpStream) -> String {
-    let mut request = Vec::new();
-    loop {
-        let text = String::from_utf8_lossy(&request).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| {
-                    line.to_ascii_lowercase()
-                        .strip_prefix("content-length: ")
-                        .map(str::to_owned)
-                })
-                .map_or(0, |length| length.parse::<usize>().unwrap());
-            if body.len() >= length {
-                return text;
-            }
-        }
-        assert_ne!(socket.read_buf(&mut request).await.unwrap(), 0);
-    }
-}
-
-fn provider(base_url: &str) -> OpenAiProvider {
-    OpenAiProvider::new(&OpenAiConfig {
-        base_url: base_url.to_owned(),
-        api_key: Some("sk-secret".to_owned().into()),
-        headers: vec![("x-team".into(), "blue".into())],
-    })
-    .unwrap()
-}
-
-fn request() -> ModelRequest {
-    ModelRequest {
-        model: "claude-like-high".into(),
-        messages: vec![ModelMessage::System("s".into()), ModelMessage::user("u")],
-        tools: [].into(),
-        temperature: None,
-        max_output_tokens: None,
-        reasoning: None,
-    }
+async fn server() -> WireServer<OpenAiProvider> {
+    WireServer::start(|config| OpenAiProvider::new(config, Dialect::OPENAI).unwrap()).await
 }
 
 async fn collect(provider: &OpenAiProvider) -> (Vec<Delta>, Option<ProviderError>) {
-    let mut deltas = Vec::new();
-    let mut stream = match provider.stream(&request()).await {
-        Ok(stream) => stream,
-        Err(error) => return (deltas, Some(error)),
-    };
-    while let Some(delta) = stream.next().await {
-        match delta {
-            Ok(Delta::Alive) => {}
-            Ok(delta) => deltas.push(delta),
-            Err(error) => {
-                assert!(
-                    stream.next().await.is_none(),
-                    "nothing comes after the first error"
-                );
-                return (deltas, Some(error));
-            }
-        }
-    }
-    (deltas, None)
+    wire_server::collect(provider, &request()).await
 }
 
-/// What comes of an answer with these bytes.
 async fn answered(bytes: &str) -> (Vec<Delta>, Option<ProviderError>) {
-    let upstream = Upstream::start().await;
-    let serve = async {
-        let (mut socket, _) = upstream.accept().await;
-        socket.write_all(bytes.as_bytes()).await.unwrap();
-        socket.shutdown().await.unwrap();
-    };
-    tokio::join!(collect(&upstream.provider), serve).0
+    server().await.answered(&[bytes.as_bytes()]).await
 }
 
 async fn streamed(events: &[&str]) -> (Vec<Delta>, Option<ProviderError>) {
@@ -122,11 +38,7 @@ async fn streamed(events: &[&str]) -> (Vec<Delta>, Option<ProviderError>) {
 }
 
 async fn refused(status: &str, headers: &str, body: &str) -> ProviderError {
-    let bytes = format!(
-        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    answered(&bytes).await.1.unwrap()
+    server().await.refused(status, headers, body).await
 }
 
 fn choice(delta: &str) -> String {
@@ -265,6 +177,53 @@ async fn calls_of_careless_servers_are_told_apart() {
 }
 
 #[tokio::test]
+async fn googles_signature_of_a_call_is_kept_whenever_it_comes() {
+    let (deltas, error) = streamed(&[
+        &choice(r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"S1"}}}]}"#),
+        &choice(r#"{"tool_calls":[{"index":1,"id":"b","extra_content":{"google":{"thought_signature":"S2"}}}]}"#),
+        &choice(r#"{"tool_calls":[{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}"#),
+        &finish("stop"),
+        "[DONE]",
+    ])
+    .await;
+
+    assert!(error.is_none());
+    let sealed = |seal: &str| Delta::Reasoning {
+        text: String::new(),
+        signature: Some(seal.into()),
+    };
+    assert_eq!(
+        deltas,
+        [
+            starts(0, "a", "f"),
+            input(0, "{}"),
+            sealed("google-call 0 S1"),
+            starts(1, "b", "g"),
+            input(1, "{}"),
+            sealed("google-call 1 S2"),
+            Delta::End(FinishReason::Stop),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn thinking_that_only_the_total_counts_is_output() {
+    let (deltas, _) = streamed(&[
+        r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":20}}"#,
+        "[DONE]",
+    ])
+    .await;
+    let usage = Usage {
+        input_tokens: 9,
+        output_tokens: 11,
+        reasoning_tokens: 7,
+        total_tokens: 20,
+        ..Usage::default()
+    };
+    assert_eq!(deltas[0], Delta::Usage(usage));
+}
+
+#[tokio::test]
 async fn a_refusal_is_shown_and_parts_are_read() {
     let (deltas, _) = streamed(&[
         &choice(r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"t"}]},{"type":"text","text":"x"}]}"#),
@@ -398,13 +357,20 @@ async fn a_server_that_is_not_there_is_unavailable() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (_, error) = collect(&provider(&format!("http://{free}"))).await;
+    let (_, error) = collect(
+        &OpenAiProvider::new(
+            &wire_server::config(&format!("http://{free}")),
+            Dialect::OPENAI,
+        )
+        .unwrap(),
+    )
+    .await;
     assert_eq!(error.unwrap().kind, Kind::Unavailable { retry_after: None });
 }
 
 #[tokio::test]
 async fn each_delta_is_handed_on_before_the_next_one_is_sent() {
-    let upstream = Upstream::start().await;
+    let upstream = server().await;
     let (seen, mut told) = tokio::sync::mpsc::channel::<Delta>(1);
     let serve = async {
         let (mut socket, _) = upstream.accept().await;
@@ -436,7 +402,7 @@ async fn each_delta_is_handed_on_before_the_next_one_is_sent() {
 
 #[tokio::test]
 async fn one_connection_serves_one_call_after_the_other() {
-    let upstream = Upstream::start().await;
+    let upstream = server().await;
     let serve = async {
         let (mut socket, _) = upstream.accept().await;
         for call in 0..3 {
@@ -468,7 +434,7 @@ async fn one_connection_serves_one_call_after_the_other() {
 
 #[tokio::test]
 async fn dropping_the_stream_hangs_up() {
-    let upstream = Upstream::start().await;
+    let upstream = server().await;
     let serve = async {
         let (mut socket, _) = upstream.accept().await;
         socket.write_all(HEAD.as_bytes()).await.unwrap();
@@ -485,7 +451,7 @@ async fn dropping_the_stream_hangs_up() {
 
 #[tokio::test]
 async fn the_request_goes_to_the_right_place_with_key_and_headers() {
-    let upstream = Upstream::start().await;
+    let upstream = server().await;
     let serve = async {
         let (mut socket, request) = upstream.accept().await;
         socket
@@ -519,9 +485,9 @@ fn the_address_may_end_as_it_likes() {
             "https://h/a/b/chat/completions?api-version=1",
         ),
     ] {
-        assert_eq!(endpoint(base).unwrap().as_str(), url);
+        assert_eq!(endpoint(base, "chat/completions").unwrap().as_str(), url);
     }
     for base in ["", "h:1", "ftp://h", "/v1", "http://"] {
-        assert!(endpoint(base).is_err(), "{base}");
+        assert!(endpoint(base, "chat/completions").is_err(), "{base}");
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn of_connection(error: &reqwest::Error) -> ProviderError {
     };
     ProviderError {
         said: Some(chain(error)),
-        ..ProviderError::unavailable(what)
+        ..ProviderError::new(ProviderErrorKind::Unavailable { retry_after: None }, what)
     }
 }
 
@@ -76,7 +76,9 @@ pub(super) fn of_event(error: &Value) -> ProviderError {
         ProviderErrorKind::ContextTooLong
     } else if is(&["rate_limit", "429"]) {
         ProviderErrorKind::RateLimited { retry_after: None }
-    } else if is(&["api_key", "authentication", "401", "403"]) {
+    } else if is(&["overloaded", "api_error", "timeout_error", "503", "529"]) {
+        ProviderErrorKind::Unavailable { retry_after: None }
+    } else if is(&["api_key", "authentication", "permission", "401", "403"]) {
         ProviderErrorKind::Auth
     } else if is(&["invalid_request", "400"]) {
         ProviderErrorKind::Refused

@@ -1,34 +1,34 @@
-//! From a reply's bytes to deltas.
+//! OpenAI's events, as deltas.
 
-use super::{
-    chunk::{Choice, Chunk, WireCall, WireDelta},
-    failure,
-    sse::{Frame, SseParser},
+use super::chunk::{Choice, Chunk, Content, WireCall, WireDelta};
+use crate::{
+    provider::Delta,
+    provider_error::ProviderError,
+    providers::{
+        decoder::{MOST_CALLS, ReadEvent, parse},
+        failure,
+        seal::Seal,
+    },
 };
-use crate::{provider::Delta, provider_error::ProviderError};
 use copilot_core::turn::FinishReason;
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-/// The most calls of one reply.
-const MOST_CALLS: usize = 128;
-
-/// Reads one reply. After its end or its first fault it takes nothing more in.
+/// Reads one reply.
 #[derive(Debug, Default)]
-pub(super) struct Decoder {
-    sse: SseParser,
-    reply: ReplyState,
-    error: Option<ProviderError>,
-    has_failed: bool,
-}
-
-#[derive(Debug, Default)]
-struct ReplyState {
+pub(super) struct Events {
     finish_reason: Option<FinishReason>,
     has_refused: bool,
-    has_reasoning_content: bool,
     is_done: bool,
     calls: Calls,
+    /// Set when the server sends `reasoning_content`.
+    wants_reasoning: Arc<AtomicBool>,
 }
 
 /// Which fragment belongs to which call. Servers number calls, or give ids, or both, or neither.
@@ -47,90 +47,40 @@ struct Begun {
     slot: Option<usize>,
     /// Input that came before the name.
     held_back: String,
+    /// A signature that came before the name.
+    signature: Option<String>,
 }
 
-impl Decoder {
-    pub(super) fn push(&mut self, bytes: &[u8], ready: &mut VecDeque<Delta>) {
-        let mut frames = Vec::new();
-        let parsed = self.sse.push(bytes, |frame| frames.push(frame));
-        self.take(frames, ready);
-        if parsed.is_err() {
-            self.fail(ProviderError::broken("an event of the stream is too long"));
-        }
-    }
-
-    pub(super) fn end(&mut self, ready: &mut VecDeque<Delta>) {
-        let mut frames = Vec::new();
-        self.sse.end(|frame| frames.push(frame));
-        self.take(frames, ready);
-        if !self.reply.is_done {
-            self.fail(ProviderError::broken(
-                "the stream ended without its end marker",
-            ));
-        }
-    }
-
-    /// The first fault is the one that counts.
-    pub(super) fn fail(&mut self, error: ProviderError) {
-        if !self.has_failed && !self.reply.is_done {
-            self.has_failed = true;
-            self.error = Some(error);
-        }
-    }
-
-    pub(super) const fn has_failed(&self) -> bool {
-        self.has_failed
-    }
-
-    pub(super) const fn take_error(&mut self) -> Option<ProviderError> {
-        self.error.take()
-    }
-
-    pub(super) const fn has_seen_reasoning_content(&self) -> bool {
-        self.reply.has_reasoning_content
-    }
-
-    fn take(&mut self, frames: Vec<Frame>, ready: &mut VecDeque<Delta>) {
-        for frame in frames {
-            if self.has_failed || self.reply.is_done {
-                return;
-            }
-            match frame {
-                Frame::Comment => ready.push_back(Delta::Alive),
-                Frame::Data(data) if data.trim() == "[DONE]" => self.reply.finish(ready),
-                Frame::Data(data) => {
-                    if let Err(error) = self.reply.read(&data, ready) {
-                        self.fail(error);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl ReplyState {
+impl ReadEvent for Events {
     fn read(&mut self, data: &str, ready: &mut VecDeque<Delta>) -> Result<(), ProviderError> {
-        let chunk: Chunk = serde_json::from_str(data).map_err(|error| {
-            // The position alone: the text around it may be the conversation.
-            let place = error.column();
-            ProviderError::broken(format!(
-                "an event of the stream is no chunk (at character {place})"
-            ))
-        })?;
+        if data.trim() == "[DONE]" {
+            self.finish(ready);
+            return Ok(());
+        }
+        let chunk: Chunk = parse(data)?;
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(failure::of_event(&error));
         }
-        let before = ready.len();
         if let Some(choice) = chunk.choices.into_iter().next() {
             self.read_choice(choice, ready)?;
         }
         if let Some(usage) = chunk.usage.and_then(|usage| usage.counted()) {
             ready.push_back(Delta::Usage(usage));
         }
-        if ready.len() == before {
-            ready.push_back(Delta::Alive);
-        }
         Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+}
+
+impl Events {
+    pub(super) fn new(wants_reasoning: Arc<AtomicBool>) -> Self {
+        Self {
+            wants_reasoning,
+            ..Self::default()
+        }
     }
 
     fn read_choice(
@@ -145,10 +95,13 @@ impl ReplyState {
             reasoning,
             tool_calls,
         } = choice.delta.unwrap_or_default();
-        let (text, thinking) = content.map_or_else(Default::default, super::chunk::Content::split);
-        self.has_reasoning_content |= reasoning_content
+        let (text, thinking) = content.map_or_else(Default::default, Content::split);
+        if reasoning_content
             .as_ref()
-            .is_some_and(|text| !text.is_empty());
+            .is_some_and(|text| !text.is_empty())
+        {
+            self.wants_reasoning.store(true, Ordering::Relaxed);
+        }
         let named_otherwise = reasoning.and_then(|reasoning| reasoning.as_str().map(str::to_owned));
         let thinking = [Some(thinking), reasoning_content.or(named_otherwise)]
             .into_iter()
@@ -192,6 +145,7 @@ impl ReplyState {
 
 impl Calls {
     fn read(&mut self, call: WireCall, ready: &mut VecDeque<Delta>) -> Result<(), ProviderError> {
+        let signature = call.signature();
         let function = call.function.unwrap_or_default();
         let id = call.id.unwrap_or_default();
         let name = function.name.unwrap_or_default();
@@ -206,9 +160,11 @@ impl Calls {
         };
         if let Some(slot) = begun.slot {
             push_input(slot, arguments, ready);
+            push_signature(slot, signature, ready);
             return Ok(());
         }
         begun.held_back.push_str(&arguments);
+        begun.signature = signature.or(begun.signature.take());
         if !name.is_empty() {
             begun.tell(name, &mut self.told, ready);
         }
@@ -241,6 +197,7 @@ impl Calls {
             id: id.to_owned(),
             slot: None,
             held_back: String::new(),
+            signature: None,
         });
         if let Some(index) = index {
             self.place_of_index.insert(index, place);
@@ -267,6 +224,7 @@ impl Begun {
             name,
         });
         push_input(slot, std::mem::take(&mut self.held_back), ready);
+        push_signature(slot, self.signature.take(), ready);
     }
 }
 
@@ -276,12 +234,25 @@ fn push_input(slot: usize, delta: String, ready: &mut VecDeque<Delta>) {
     }
 }
 
+fn push_signature(slot: usize, signature: Option<String>, ready: &mut VecDeque<Delta>) {
+    if let Some(signature) = signature {
+        let seal = Seal::Call {
+            slot,
+            signature: &signature,
+        };
+        ready.push_back(Delta::Reasoning {
+            text: String::new(),
+            signature: Some(seal.to_string()),
+        });
+    }
+}
+
 fn finish_reason(reason: &str) -> FinishReason {
     match reason {
         "stop" | "end_turn" | "eos" => FinishReason::Stop,
         "length" | "max_tokens" | "model_length" => FinishReason::Length,
         "tool_calls" | "function_call" | "tool_use" => FinishReason::ToolCalls,
-        "content_filter" | "safety" | "refusal" => FinishReason::ContentFilter,
+        "content_filter" | "safety" | "refusal" | "sensitive" => FinishReason::ContentFilter,
         _ => FinishReason::Other,
     }
 }

@@ -1,0 +1,116 @@
+//! What a provider must get back with a reply's thinking, as one text that is stored with it. Each
+//! form names its provider, so that another one, asked later, knows that it is not meant.
+
+use std::fmt;
+
+const ANTHROPIC_THINKING: &str = "anthropic-thinking";
+const ANTHROPIC_REDACTED: &str = "anthropic-redacted";
+const GOOGLE_CALL: &str = "google-call";
+
+/// Where a block stood in its reply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Characters of text before it.
+    pub(super) characters: usize,
+    /// Calls before it.
+    pub(super) calls: usize,
+}
+
+/// A seal, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seal<'a> {
+    /// Anthropic's signature over the thinking beside it.
+    Thinking {
+        /// Where the block stood.
+        place: Place,
+        /// The signature.
+        signature: &'a str,
+    },
+    /// Anthropic's thinking that nobody may read.
+    Redacted {
+        /// Where the block stood.
+        place: Place,
+        /// The sealed thinking.
+        data: &'a str,
+    },
+    /// Google's signature on a call.
+    Call {
+        /// The call's number in its reply.
+        slot: usize,
+        /// The signature.
+        signature: &'a str,
+    },
+}
+
+impl fmt::Display for Seal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, Place { characters, calls }, content) = match *self {
+            Self::Thinking { place, signature } => (ANTHROPIC_THINKING, place, signature),
+            Self::Redacted { place, data } => (ANTHROPIC_REDACTED, place, data),
+            Self::Call { slot, signature } => {
+                return write!(f, "{GOOGLE_CALL} {slot} {signature}");
+            }
+        };
+        write!(f, "{name} {characters} {calls} {content}")
+    }
+}
+
+impl<'a> Seal<'a> {
+    /// None if it is nobody's that is known here.
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        let (name, rest) = text.split_once(' ')?;
+        let (first, rest) = rest.split_once(' ')?;
+        let first = first.parse().ok()?;
+        if name == GOOGLE_CALL {
+            return Some(Self::Call {
+                slot: first,
+                signature: rest,
+            });
+        }
+        let (second, content) = rest.split_once(' ')?;
+        let place = Place {
+            characters: first,
+            calls: second.parse().ok()?,
+        };
+        match name {
+            ANTHROPIC_THINKING => Some(Self::Thinking {
+                place,
+                signature: content,
+            }),
+            ANTHROPIC_REDACTED => Some(Self::Redacted {
+                place,
+                data: content,
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_is_read_as_it_was_written_and_a_foreign_one_is_none() {
+        let place = Place {
+            characters: 7,
+            calls: 1,
+        };
+        for seal in [
+            Seal::Thinking {
+                place,
+                signature: "a b+/=",
+            },
+            Seal::Redacted { place, data: "d" },
+            Seal::Call {
+                slot: 3,
+                signature: "s",
+            },
+        ] {
+            assert_eq!(Seal::read(&seal.to_string()), Some(seal));
+        }
+        for foreign in ["", "abc=", "anthropic-thinking x 0 s", "other 1 2 s"] {
+            assert_eq!(Seal::read(foreign), None, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! From the settings of the model to the provider that asks it.
+
+use copilot_engine::{
+    Effort, Provider as ModelProvider,
+    providers::{
+        AnthropicProvider, BuiltinProvider, Dialect, OpenAiProvider, ServerConfig,
+        ServerSetupError, anthropic::ANTHROPIC_URL,
+    },
+};
+use copilot_runtime::settings::{LlmSettings, Provider, Reasoning};
+use secrecy::ExposeSecret as _;
+use std::{sync::Arc, time::Duration};
+
+/// The built-in provider's pause after each word: as fast as one reads along.
+const WORD_PAUSE: Duration = Duration::from_millis(10);
+
+/// Settings that the provider cannot work with.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderSetupError {
+    /// Address, key or headers.
+    #[error(transparent)]
+    Server(#[from] ServerSetupError),
+    /// A budget where only words are known.
+    #[error("llm.reasoning: {0} takes a word (low, medium, high, …), not a number of tokens")]
+    Budget(&'static str),
+    /// A temperature that other vendors know.
+    #[error("llm.temperature: anthropic takes 0 to 1, not {0}")]
+    Temperature(f64),
+}
+
+/// The provider that `llm` names. Nothing is sent yet.
+pub(crate) fn model_provider(
+    llm: &LlmSettings,
+) -> Result<Arc<dyn ModelProvider>, ProviderSetupError> {
+    let dialect = match llm.provider {
+        Provider::Builtin => return Ok(Arc::new(BuiltinProvider::new(WORD_PAUSE))),
+        Provider::Anthropic => return anthropic(llm),
+        Provider::OpenAi => Dialect::OPENAI,
+        Provider::Gemini => Dialect::GEMINI,
+        Provider::Ollama => Dialect::OLLAMA,
+        Provider::Groq => Dialect::GROQ,
+        Provider::DeepSeek => Dialect::DEEPSEEK,
+        Provider::Xai => Dialect::XAI,
+        Provider::Mistral => Dialect::MISTRAL,
+        Provider::Together => Dialect::TOGETHER,
+        Provider::Fireworks => Dialect::FIREWORKS,
+        Provider::Cohere => Dialect::COHERE,
+        Provider::Zai => Dialect::ZAI,
+        Provider::OpenRouter => Dialect::OPEN_ROUTER,
+    };
+    if matches!(llm.reasoning, Some(Reasoning::Budget(_))) && !dialect.takes_budget() {
+        return Err(ProviderSetupError::Budget(dialect.name));
+    }
+    let config = server(llm, dialect.base_url);
+    Ok(Arc::new(OpenAiProvider::new(&config, dialect)?))
+}
+
+/// How hard its models shall think.
+#[must_use]
+pub(crate) fn effort(llm: &LlmSettings) -> Option<Effort> {
+    llm.reasoning.map(|reasoning| match reasoning {
+        Reasoning::None => Effort::None,
+        Reasoning::Minimal => Effort::Minimal,
+        Reasoning::Low => Effort::Low,
+        Reasoning::Medium => Effort::Medium,
+        Reasoning::High => Effort::High,
+        Reasoning::XHigh => Effort::XHigh,
+        Reasoning::Max => Effort::Max,
+        Reasoning::Budget(tokens) => Effort::Budget(tokens),
+    })
+}
+
+fn anthropic(llm: &LlmSettings) -> Result<Arc<dyn ModelProvider>, ProviderSetupError> {
+    if let Some(temperature) = llm.temperature.filter(|value| *value > 1.0) {
+        return Err(ProviderSetupError::Temperature(temperature));
+    }
+    let config = server(llm, ANTHROPIC_URL);
+    Ok(Arc::new(AnthropicProvider::new(&config)?))
+}
+
+fn server(llm: &LlmSettings, vendors: &str) -> ServerConfig {
+    let base_url = llm.base_url.as_ref().map_or(vendors, |url| url.expose());
+    let headers = llm.headers.iter();
+    ServerConfig {
+        base_url: base_url.to_owned(),
+        api_key: llm.api_key.clone(),
+        headers: headers
+            .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+            .collect(),
+    }
+}
