@@ -183,6 +183,19 @@ impl Copilot {
             .env("OPENAI_API_KEY", "sk-test-key")
     }
 
+    /// Let this model answer, asked as `provider` with a key of its own; Ollama gets none.
+    #[must_use]
+    pub fn upstream_of(self, provider: &str, base_url: impl Into<String>) -> Self {
+        let copilot = self.env("COPILOT__LLM__BASE_URL", base_url);
+        match provider {
+            "anthropic" => copilot.env("ANTHROPIC_API_KEY", "sk-ant-test-key"),
+            "ollama" => copilot.env("COPILOT__LLM__PROVIDER", provider),
+            _ => copilot
+                .env("COPILOT__LLM__PROVIDER", provider)
+                .env("COPILOT__LLM__API_KEY", "test-key"),
+        }
+    }
+
     /// Set an environment variable for later starts.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.change(name, Some(value.into()));

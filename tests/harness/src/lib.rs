@@ -30,4 +30,4 @@ pub use client::{Answer, BodyEnd, Call, Client, Event, EventStream, Problem, Tra
 pub use copilot::{Copilot, Mode};
 pub use fold::{Fold, FoldError, UiMessage};
 pub use llm::{ChatRequest, FakeUpstream, Gate, Reply, calls, chunks, status, text};
-pub use stack::TestStack;
+pub use stack::{StackBuilder, TestStack};

@@ -31,6 +31,8 @@ pub struct StackBuilder {
 enum Model {
     #[default]
     Fake,
+    /// The fake one, asked as this provider.
+    FakeOf(&'static str),
     Builtin,
 }
 
@@ -107,6 +109,13 @@ impl StackBuilder {
         self.env("COPILOT__DATABASE__URL", url).embedded()
     }
 
+    /// Let the fake model be asked as this provider (`llm.provider`).
+    #[must_use]
+    pub fn provider(mut self, name: &'static str) -> Self {
+        self.model = Model::FakeOf(name);
+        self
+    }
+
     /// Give the server no key: the built-in provider answers.
     #[must_use]
     pub fn builtin_model(mut self) -> Self {
@@ -122,8 +131,10 @@ impl StackBuilder {
         } else {
             Copilot::of_run()
         };
-        if self.model == Model::Fake {
-            copilot = copilot.upstream(llm.base_url());
+        match self.model {
+            Model::Fake => copilot = copilot.upstream(llm.base_url()),
+            Model::FakeOf(name) => copilot = copilot.upstream_of(name, llm.base_url()),
+            Model::Builtin => {}
         }
         for (name, value) in self.settings {
             copilot.set(&name, value);

@@ -3,43 +3,74 @@
 use http::HeaderMap;
 use serde_json::Value;
 
-/// A chat-completions request, parsed, with the headers it came with.
+use super::anthropic;
+use super::invariants::violations;
+use super::protocol::Protocol;
+
+/// A request for a reply, parsed, with the headers it came with. What its methods tell is the same
+/// whatever the protocol: messages and tools are given in OpenAI's form.
 #[derive(Clone, Debug)]
 pub struct ChatRequest {
     /// Counts from 0, in the order of arrival.
     pub number: usize,
     /// As sent: `authorization` and the like.
     pub headers: HeaderMap,
-    /// The whole body.
+    /// How it was asked.
+    pub protocol: Protocol,
+    /// The whole body, as sent.
     pub body: Value,
+    view: Value,
 }
 
 impl ChatRequest {
+    pub(super) fn new(number: usize, headers: HeaderMap, protocol: Protocol, body: Value) -> Self {
+        let view = match protocol {
+            Protocol::OpenAi => body.clone(),
+            Protocol::Anthropic => anthropic::view::of(&body),
+        };
+        Self {
+            number,
+            headers,
+            protocol,
+            body,
+            view,
+        }
+    }
+
+    /// Every rule that it breaks, as sentences.
+    pub(super) fn violations(&self) -> Vec<String> {
+        let mut found = violations(&self.view);
+        if self.protocol == Protocol::Anthropic {
+            found.extend(anthropic::invariants::violations(&self.headers, &self.body));
+        }
+        found
+    }
+
     /// The model that was asked for.
     pub fn model(&self) -> &str {
-        self.body["model"].as_str().unwrap_or_default()
+        self.view["model"].as_str().unwrap_or_default()
     }
 
     /// Whether an event stream was asked for.
     pub fn is_stream(&self) -> bool {
-        self.body["stream"].as_bool().unwrap_or(false)
+        self.view["stream"].as_bool().unwrap_or(false)
     }
 
     /// Whether the stream is to end with a usage chunk.
     pub fn wants_usage(&self) -> bool {
-        self.body["stream_options"]["include_usage"]
+        self.view["stream_options"]["include_usage"]
             .as_bool()
             .unwrap_or(false)
     }
 
     /// The messages, in order; empty if the body has none.
     pub fn messages(&self) -> &[Value] {
-        self.body["messages"].as_array().map_or(&[], Vec::as_slice)
+        self.view["messages"].as_array().map_or(&[], Vec::as_slice)
     }
 
     /// The names of the offered tools, in order.
     pub fn tool_names(&self) -> Vec<&str> {
-        let tools = self.body["tools"].as_array().map_or(&[][..], Vec::as_slice);
+        let tools = self.view["tools"].as_array().map_or(&[][..], Vec::as_slice);
         tools
             .iter()
             .map(|tool| tool["function"]["name"].as_str().unwrap_or_default())
@@ -101,11 +132,8 @@ mod tests {
     use super::*;
 
     fn request(messages: &Value) -> ChatRequest {
-        ChatRequest {
-            number: 0,
-            headers: HeaderMap::new(),
-            body: json!({"model": "m", "messages": messages}),
-        }
+        let body = json!({"model": "m", "messages": messages});
+        ChatRequest::new(0, HeaderMap::new(), Protocol::OpenAi, body)
     }
 
     #[test]

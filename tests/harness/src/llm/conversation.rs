@@ -59,6 +59,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::llm::Protocol;
 
     fn request(messages: &[&str], tools: &[&str]) -> ChatRequest {
         let mut all = vec![json!({"role": "system", "content": "s"})];
@@ -71,11 +72,8 @@ mod tests {
             .iter()
             .map(|name| json!({"type": "function", "function": {"name": name}}))
             .collect();
-        ChatRequest {
-            number: 0,
-            headers: HeaderMap::new(),
-            body: json!({"messages": all, "tools": offered}),
-        }
+        let body = json!({"messages": all, "tools": offered});
+        ChatRequest::new(0, HeaderMap::new(), Protocol::OpenAi, body)
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! An HTTP server that speaks the streaming protocol of OpenAI's chat completions.
+//! An HTTP server that speaks the streaming protocols of OpenAI's chat completions and of
+//! Anthropic's messages.
 //!
 //! A test says what the model answers ([`Reply`]), the server checks what the model was asked
 //! (`invariants`). Everything between the two is real: sockets, HTTP chunks, faults.
 
+mod anthropic;
 mod chat_request;
 mod conversation;
+mod frames;
 mod gate;
 mod invariants;
+mod protocol;
 mod reply;
 mod reply_body;
 mod server;
@@ -17,5 +21,6 @@ mod wire;
 
 pub use chat_request::ChatRequest;
 pub use gate::Gate;
+pub use protocol::Protocol;
 pub use reply::{Reply, calls, chunks, status, text};
 pub use upstream::{FakeUpstream, Record};

@@ -20,6 +20,8 @@ pub struct Reply {
     pub(super) ending: Ending,
     pub(super) finish_reason: Option<String>,
     pub(super) usage: Option<Usage>,
+    pub(super) call_signature: Option<String>,
+    pub(super) names_reasoning: ReasoningName,
     pub(super) first_byte_delay: Duration,
     pub(super) first_byte_gate: Option<Gate>,
     pub(super) delay_between: Duration,
@@ -40,6 +42,8 @@ pub(super) struct Refusal {
 pub(super) enum Delta {
     Reasoning(String),
     Text(String),
+    /// Thinking that nobody may read; Anthropic's protocol alone knows it.
+    Redacted(String),
     Refusal(String),
     CallStart {
         index: usize,
@@ -74,6 +78,16 @@ pub(super) enum Ending {
     Stall(usize),
     /// After so many deltas the body ends as if that were all.
     Truncated(usize),
+}
+
+/// Under which name OpenAI's protocol carries thinking.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum ReasoningName {
+    /// `reasoning_content`.
+    #[default]
+    Content,
+    /// `reasoning`, as Ollama and some gateways have it.
+    Short,
 }
 
 /// Token counts as the provider bills them.
@@ -144,6 +158,14 @@ impl Reply {
             .truncated_after(deltas)
     }
 
+    /// The same in Anthropic's protocol, with this type of error.
+    pub fn anthropic_error_in_stream(said: impl AsRef<str>, deltas: usize, kind: &str) -> Self {
+        let error = json!({"type": "error", "error": {"type": kind, "message": "no"}});
+        text(said)
+            .raw_after(deltas, format!("event: error\ndata: {error}\n\n"))
+            .truncated_after(deltas)
+    }
+
     /// Headers that come only after `delay`.
     pub fn slow_first_byte(said: impl AsRef<str>, delay: Duration) -> Self {
         text(said).first_byte_delay(delay)
@@ -192,6 +214,27 @@ impl Reply {
         let words = thought.as_ref().split_inclusive(' ');
         self.deltas
             .extend(words.map(|word| Delta::Reasoning(word.to_owned())));
+        self
+    }
+
+    /// Sealed thinking behind what is there (Anthropic's `redacted_thinking`).
+    #[must_use]
+    pub fn and_redacted(mut self, data: impl Into<String>) -> Self {
+        self.deltas.push(Delta::Redacted(data.into()));
+        self
+    }
+
+    /// Carry thinking as `reasoning`, the way Ollama does.
+    #[must_use]
+    pub fn short_reasoning(mut self) -> Self {
+        self.names_reasoning = ReasoningName::Short;
+        self
+    }
+
+    /// Sign each call the way Gemini does: with this and the call's number.
+    #[must_use]
+    pub fn sign_calls(mut self, signature: impl Into<String>) -> Self {
+        self.call_signature = Some(signature.into());
         self
     }
 
@@ -345,6 +388,23 @@ impl Reply {
         self.refusal(|refusal| {
             refusal.code = Some(code.into());
             refusal.message = Some(message.into());
+        })
+    }
+
+    pub(super) fn reasoning_field(&self) -> &'static str {
+        match self.names_reasoning {
+            ReasoningName::Content => "reasoning_content",
+            ReasoningName::Short => "reasoning",
+        }
+    }
+
+    /// What is billed: as the test says, else made up.
+    pub(super) fn counted(&self) -> Usage {
+        self.usage.unwrap_or(Usage {
+            input: 10,
+            output: self.deltas.len() as u64,
+            cached: 0,
+            reasoning: 0,
         })
     }
 

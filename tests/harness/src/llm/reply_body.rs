@@ -12,9 +12,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame};
 
+use super::frames::Step;
 use super::reply::Mark;
 use super::upstream::OpenReply;
-use super::wire::Step;
 
 /// A body that hyper can send; its error breaks the connection.
 pub(super) type ReplyBody = UnsyncBoxBody<Bytes, io::Error>;

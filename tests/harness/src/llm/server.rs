@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use super::anthropic;
 use super::chat_request::ChatRequest;
+use super::frames::Step;
+use super::protocol::Protocol;
 use super::reply::{Refusal, Reply};
 use super::reply_body::{ReplyBody, full, steps};
 use super::upstream::Shared;
-use super::wire::{self, Step};
+use super::wire;
 
 /// Accept until dropped; the connections end with it.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -61,18 +64,19 @@ async fn answer(
             Bytes::from(models.to_string()),
         ));
     }
-    if parts.method != Method::POST || !path.ends_with("/chat/completions") {
+    let protocol = Protocol::of(path).filter(|_| parts.method == Method::POST);
+    let Some(protocol) = protocol else {
         shared.complain(format!("{} {path} is no route of the model", parts.method));
         return Ok(plain_error(StatusCode::NOT_FOUND, "no such route"));
-    }
+    };
     let Ok(body) = serde_json::from_slice::<Value>(&body.to_bytes()) else {
         shared.complain("a body that is no JSON".to_owned());
         return Ok(plain_error(StatusCode::BAD_REQUEST, "no JSON"));
     };
-    if !parts.headers.contains_key(AUTHORIZATION) {
+    if shared.wants_key() && !parts.headers.contains_key(protocol.key_header()) {
         shared.complain("a request without a key".to_owned());
     }
-    let (request, reply) = shared.take(parts.headers, body);
+    let (request, reply) = shared.take(parts.headers, protocol, body);
     Ok(act(&shared, &request, &reply).await)
 }
 
@@ -86,9 +90,12 @@ async fn act(shared: &Arc<Shared>, request: &ChatRequest, reply: &Reply) -> Resp
     }
     if let Some(refusal) = &reply.status {
         open.complete();
-        return refused(refusal);
+        return refused(refusal, request.protocol);
     }
-    let acts = wire::stream(reply, request);
+    let acts = match request.protocol {
+        Protocol::OpenAi => wire::stream(reply, request),
+        Protocol::Anthropic => anthropic::wire::stream(reply, request),
+    };
     if request.is_stream() {
         return Response::builder()
             .header(CONTENT_TYPE, "text/event-stream; charset=utf-8")
@@ -111,9 +118,13 @@ async fn act(shared: &Arc<Shared>, request: &ChatRequest, reply: &Reply) -> Resp
         .expect("the headers are valid")
 }
 
-fn refused(refusal: &Refusal) -> Response<ReplyBody> {
+fn refused(refusal: &Refusal, protocol: Protocol) -> Response<ReplyBody> {
     let status = StatusCode::from_u16(refusal.status).expect("an HTTP status");
-    let mut response = json_response(status, wire::error(refusal));
+    let body = match protocol {
+        Protocol::OpenAi => wire::error(refusal),
+        Protocol::Anthropic => anthropic::wire::error(refusal),
+    };
+    let mut response = json_response(status, body);
     if let Some(seconds) = &refusal.retry_after {
         let value = seconds.parse().expect("digits are a header value");
         response.headers_mut().insert(RETRY_AFTER, value);

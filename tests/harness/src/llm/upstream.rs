@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::HeaderMap;
@@ -12,12 +13,12 @@ use tokio::task::JoinHandle;
 
 use super::chat_request::ChatRequest;
 use super::conversation::Conversations;
-use super::invariants::violations;
+use super::protocol::Protocol;
 use super::reply::{Reply, text};
 use super::server::serve;
 use crate::deadline::{DEADLINE, within};
 
-/// An OpenAI-compatible server on its own port. Dropping it stops all its tasks.
+/// A model server on its own port, for both protocols. Dropping it stops all its tasks.
 ///
 /// A request is answered by the first of these that has something to say: a [`when`](Self::when)
 /// rule that fits, the [`script`](Self::script), the [`respond`](Self::respond) hook, the default
@@ -61,7 +62,7 @@ impl FakeUpstream {
         }
     }
 
-    /// For `OPENAI_BASE_URL`: `http://127.0.0.1:PORT/v1/`.
+    /// For `OPENAI_BASE_URL` and `llm.base_url`: `http://127.0.0.1:PORT/v1/`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1/", self.address)
     }
@@ -92,6 +93,11 @@ impl FakeUpstream {
     /// Answer this when nothing else is said.
     pub fn default_reply(&self, reply: Reply) {
         self.shared.script().default = reply;
+    }
+
+    /// From now on requests may come without a key.
+    pub fn wants_no_key(&self) {
+        self.shared.wants_key.store(false, Ordering::Relaxed);
     }
 
     /// How many replies of the script wait for a request.
@@ -160,6 +166,7 @@ impl Drop for FakeUpstream {
 /// What server and handle share.
 pub(super) struct Shared {
     record: Record,
+    wants_key: AtomicBool,
     script: Mutex<Script>,
     seen: Mutex<Seen>,
     open: watch::Sender<Open>,
@@ -198,6 +205,7 @@ impl Shared {
     fn new(record: Record) -> Self {
         Self {
             record,
+            wants_key: AtomicBool::new(true),
             script: Mutex::new(Script {
                 rules: Vec::new(),
                 replies: VecDeque::new(),
@@ -210,14 +218,15 @@ impl Shared {
     }
 
     /// Keep and check a request, and choose its reply.
-    pub(super) fn take(&self, headers: HeaderMap, body: Value) -> (ChatRequest, Reply) {
+    pub(super) fn take(
+        &self,
+        headers: HeaderMap,
+        protocol: Protocol,
+        body: Value,
+    ) -> (ChatRequest, Reply) {
         let request = {
             let mut seen = self.seen();
-            let request = ChatRequest {
-                number: seen.count,
-                headers,
-                body,
-            };
+            let request = ChatRequest::new(seen.count, headers, protocol, body);
             seen.count += 1;
             if self.record == Record::All {
                 seen.check(&request);
@@ -227,6 +236,11 @@ impl Shared {
         };
         let reply = self.script().choose(&request);
         (request, reply)
+    }
+
+    /// Whether a request without a key is wrong.
+    pub(super) fn wants_key(&self) -> bool {
+        self.wants_key.load(Ordering::Relaxed)
     }
 
     /// Note something wrong that is no chat request.
@@ -257,7 +271,7 @@ impl Shared {
 
 impl Seen {
     fn check(&mut self, request: &ChatRequest) {
-        let broken = violations(&request.body);
+        let broken = request.violations();
         let changed = self.conversations.check(request);
         for sentence in broken.into_iter().chain(changed) {
             let number = request.number;

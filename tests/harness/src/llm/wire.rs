@@ -1,21 +1,13 @@
 //! A reply as bytes: chunks of `chat.completion.chunk`, or one `chat.completion`.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::chat_request::ChatRequest;
+use super::frames::{Frames, Step};
 use super::reply::{Delta, Ending, Mark, Refusal, Reply, Usage};
 
-/// What the body does next.
-#[derive(Debug)]
-pub(super) enum Step {
-    Send(Bytes),
-    Do(Mark),
-    Break,
-    Hang,
-}
-
-/// The stream's steps. All bytes are cut from one allocation.
+/// The stream's steps.
 pub(super) fn stream(reply: &Reply, request: &ChatRequest) -> Vec<Step> {
     let mut writer = Writer::new(reply, request);
     writer.delta(
@@ -24,17 +16,18 @@ pub(super) fn stream(reply: &Reply, request: &ChatRequest) -> Vec<Step> {
     );
     let sent = reply.ending.sent_of(reply.deltas.len());
     for (place, delta) in reply.deltas.iter().take(sent).enumerate() {
-        writer.marks(reply, place);
+        writer.frames.marks(reply, place);
         if !reply.delay_between.is_zero() {
-            writer.act(Step::Do(Mark::Wait(reply.delay_between)));
+            writer.frames.act(Step::Do(Mark::Wait(reply.delay_between)));
         }
-        let encoded = encode(delta, request.number);
-        writer.delta(&encoded, "null");
+        if let Some(encoded) = encode(delta, reply, request.number) {
+            writer.delta(&encoded, "null");
+        }
     }
-    writer.marks(reply, sent);
+    writer.frames.marks(reply, sent);
     match reply.ending {
-        Ending::Cut(_) => writer.act(Step::Break),
-        Ending::Stall(_) => writer.act(Step::Hang),
+        Ending::Cut(_) => writer.frames.act(Step::Break),
+        Ending::Stall(_) => writer.frames.act(Step::Hang),
         Ending::Truncated(_) => {}
         Ending::Done | Ending::WithoutDone => {
             writer.delta("{}", &Value::from(finish_reason(reply)).to_string());
@@ -42,11 +35,11 @@ pub(super) fn stream(reply: &Reply, request: &ChatRequest) -> Vec<Step> {
                 writer.usage(&usage(reply));
             }
             if reply.ending == Ending::Done {
-                writer.raw("data: [DONE]\n\n");
+                writer.frames.raw("data: [DONE]\n\n");
             }
         }
     }
-    writer.finish()
+    writer.frames.finish()
 }
 
 /// The answer to a request that asked for no stream.
@@ -57,6 +50,7 @@ pub(super) fn whole(reply: &Reply, request: &ChatRequest) -> Bytes {
         match delta {
             Delta::Text(part) => append(&mut message["content"], part),
             Delta::Reasoning(part) => append(&mut message["reasoning_content"], part),
+            Delta::Redacted(_) => {}
             Delta::Refusal(part) => append(&mut message["refusal"], part),
             Delta::CallStart { index, id, name } => calls.push(json!({
                 "id": call_id(id.as_deref(), request.number, *index),
@@ -140,12 +134,7 @@ fn usage(reply: &Reply) -> Value {
         output,
         cached,
         reasoning,
-    } = reply.usage.unwrap_or(Usage {
-        input: 10,
-        output: reply.deltas.len() as u64,
-        cached: 0,
-        reasoning: 0,
-    });
+    } = reply.counted();
     json!({
         "prompt_tokens": input,
         "completion_tokens": output,
@@ -160,37 +149,46 @@ fn append(target: &mut Value, part: &str) {
     *target = Value::from(format!("{former}{part}"));
 }
 
-fn encode(delta: &Delta, number: usize) -> String {
-    match delta {
+/// None for what this protocol does not know.
+fn encode(delta: &Delta, reply: &Reply, number: usize) -> Option<String> {
+    let encoded = match delta {
         Delta::Text(part) => format!(r#"{{"content":{}}}"#, quoted(part)),
-        Delta::Reasoning(part) => format!(r#"{{"reasoning_content":{}}}"#, quoted(part)),
+        Delta::Reasoning(part) => {
+            format!(r#"{{"{}":{}}}"#, reply.reasoning_field(), quoted(part))
+        }
+        Delta::Redacted(_) => return None,
         Delta::Refusal(part) => format!(r#"{{"refusal":{}}}"#, quoted(part)),
-        Delta::CallStart { index, id, name } => json!({"tool_calls": [{
-            "index": index,
-            "id": call_id(id.as_deref(), number, *index),
-            "type": "function",
-            "function": {"name": name, "arguments": ""},
-        }]})
-        .to_string(),
+        Delta::CallStart { index, id, name } => {
+            let mut call = json!({
+                "index": index,
+                "id": call_id(id.as_deref(), number, *index),
+                "type": "function",
+                "function": {"name": name, "arguments": ""},
+            });
+            if let Some(signature) = &reply.call_signature {
+                call["extra_content"] =
+                    json!({"google": {"thought_signature": format!("{signature}-{index}")}});
+            }
+            json!({ "tool_calls": [call] }).to_string()
+        }
         Delta::CallArguments { index, fragment } => json!({"tool_calls": [{
             "index": index,
             "function": {"arguments": fragment},
         }]})
         .to_string(),
-    }
+    };
+    Some(encoded)
 }
 
-fn quoted(part: &str) -> String {
+pub(super) fn quoted(part: &str) -> String {
     serde_json::to_string(part).expect("a string is always JSON")
 }
 
-/// Collects bytes and cuts them where a frame ends.
+/// Puts deltas into chunks.
 struct Writer {
     head: String,
     tail: &'static str,
-    is_burst: bool,
-    buffer: BytesMut,
-    steps: Vec<Step>,
+    frames: Frames,
 }
 
 impl Writer {
@@ -207,64 +205,25 @@ impl Writer {
             "}]}\n\n"
         };
         Self {
-            buffer: BytesMut::with_capacity((head.len() + 100) * (reply.deltas.len() + 4)),
-            steps: Vec::with_capacity(reply.deltas.len() + 4),
-            is_burst: reply.is_burst,
+            frames: Frames::new(reply, head.len() + 100),
             head,
             tail,
         }
     }
 
     fn delta(&mut self, delta: &str, finish_reason: &str) {
-        self.buffer.put_slice(self.head.as_bytes());
-        self.buffer.put_slice(br#""choices":[{"index":0,"delta":"#);
-        self.buffer.put_slice(delta.as_bytes());
-        self.buffer
-            .put_slice(br#","logprobs":null,"finish_reason":"#);
-        self.buffer.put_slice(finish_reason.as_bytes());
-        self.buffer.put_slice(self.tail.as_bytes());
-        self.end_frame();
+        self.frames.put(self.head.as_bytes());
+        self.frames.put(br#""choices":[{"index":0,"delta":"#);
+        self.frames.put(delta.as_bytes());
+        self.frames.put(br#","logprobs":null,"finish_reason":"#);
+        self.frames.put(finish_reason.as_bytes());
+        self.frames.put(self.tail.as_bytes());
+        self.frames.end();
     }
 
     fn usage(&mut self, usage: &Value) {
-        self.buffer.put_slice(self.head.as_bytes());
+        self.frames.put(self.head.as_bytes());
         let rest = format!("\"choices\":[],\"usage\":{usage}}}\n\n");
-        self.raw(&rest);
-    }
-
-    fn raw(&mut self, bytes: &str) {
-        self.buffer.put_slice(bytes.as_bytes());
-        self.end_frame();
-    }
-
-    fn marks(&mut self, reply: &Reply, place: usize) {
-        for (_, mark) in reply.marks.iter().filter(|(after, _)| *after == place) {
-            match mark {
-                Mark::Raw(line) => self.raw(line),
-                Mark::Gate(_) | Mark::Wait(_) => self.act(Step::Do(mark.clone())),
-            }
-        }
-    }
-
-    fn act(&mut self, step: Step) {
-        self.cut_frame();
-        self.steps.push(step);
-    }
-
-    fn end_frame(&mut self) {
-        if !self.is_burst {
-            self.cut_frame();
-        }
-    }
-
-    fn cut_frame(&mut self) {
-        if !self.buffer.is_empty() {
-            self.steps.push(Step::Send(self.buffer.split().freeze()));
-        }
-    }
-
-    fn finish(mut self) -> Vec<Step> {
-        self.cut_frame();
-        self.steps
+        self.frames.raw(&rest);
     }
 }

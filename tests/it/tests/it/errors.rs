@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::conversation::{Conversation, each, lasting, lasting_end, told};
 
 /// Assert that a turn failed in due form: in the stream, in its row and after a reload.
-async fn assert_failed(chat: &Conversation, seen: &Transcript, code: &str) {
+pub(crate) async fn assert_failed(chat: &Conversation, seen: &Transcript, code: &str) {
     assert_eq!(
         lasting_end(seen),
         ["data-error", "error", "finish"],

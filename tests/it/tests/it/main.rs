@@ -26,6 +26,8 @@ mod pieces;
 #[cfg(test)]
 mod property;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod races;
 #[cfg(test)]
 mod replay;

@@ -14,7 +14,7 @@ fn said(output: &Output) -> (String, String) {
 }
 
 /// Assert that it refused to start, and give the one line that says why.
-fn refusal(output: &Output) -> String {
+pub(crate) fn refusal(output: &Output) -> String {
     let (stdout, stderr) = said(output);
     assert!(!output.status.success(), "it started: {stdout}{stderr}");
     let lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();

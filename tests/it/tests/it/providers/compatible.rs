@@ -1,0 +1,155 @@
+//! Vendors that are asked in OpenAI's form: what is particular to each.
+
+use copilot_harness::{ChatRequest, Gate, TestStack, calls, text};
+use serde_json::{Value, json};
+
+use crate::conversation::{Conversation, each};
+
+fn signatures(request: &ChatRequest) -> Vec<Value> {
+    let calls = request.messages().iter().flat_map(|message| {
+        let calls = message["tool_calls"].as_array().cloned();
+        calls.unwrap_or_default()
+    });
+    calls
+        .map(|call| call["extra_content"]["google"]["thought_signature"].clone())
+        .collect()
+}
+
+#[tokio::test]
+async fn geminis_calls_go_back_with_their_signatures_also_after_a_kill() {
+    let mut stack = TestStack::builder().provider("gemini").start().await;
+    let never = Gate::new();
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"}))
+            .call("get_doc_page", json!({"path": "turns.md"}))
+            .sign_calls("SIG"),
+        text("lost").gate_first_byte(&never),
+        text("Found it."),
+    ]);
+    let chat = Conversation::begin(&stack).await;
+    let mut events = chat.open("find").await;
+    events.until(|event| event.is("finish-step")).await;
+    never.reached().await;
+
+    stack.copilot.kill9();
+    let head = events.to_end().await;
+    stack.copilot.start().await;
+    chat.turn_of(&head).until_status("completed").await;
+    chat.ask("thanks").await;
+
+    let requests = stack.llm.requests();
+    assert_eq!(requests[0].model(), "gemini-3.5-flash");
+    assert_eq!(requests[0].headers["authorization"], "Bearer test-key");
+    for request in &requests[1..3] {
+        assert_eq!(signatures(request), ["SIG-0", "SIG-1"]);
+        assert_eq!(request.tool_results().len(), 2);
+    }
+    assert_eq!(chat.messages().await[4]["content"], "Found it.");
+    assert_eq!(signatures(&requests[3]), [Value::Null, Value::Null]);
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_conversation_with_ollama_needs_no_key_and_shows_its_thinking() {
+    let stack = TestStack::builder()
+        .provider("ollama")
+        .env("COPILOT__LLM__REASONING", "low")
+        .env("COPILOT__LLM__MAX_OUTPUT_TOKENS", "500")
+        .start()
+        .await;
+    stack.llm.wants_no_key();
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"}))
+            .reasoning("I should look.")
+            .short_reasoning(),
+        text("Found it.").usage(90, 12, 0, 0),
+    ]);
+    let chat = Conversation::begin(&stack).await;
+
+    let answer = chat.ask("How do turns work?").await;
+
+    assert_eq!(answer.reasoning(), "I should look.");
+    assert_eq!(answer.text(), "Found it.");
+    let asked = &stack.llm.requests()[1];
+    assert!(!asked.headers.contains_key("authorization"));
+    assert_eq!(asked.model(), "gemma4:e2b");
+    assert_eq!(asked.body["reasoning_effort"], "low");
+    assert_eq!(asked.body["max_tokens"], 500);
+    assert!(!asked.body.to_string().contains("I should look."));
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn mistral_gets_ids_of_nine_letters_and_hears_the_assistant_after_its_tools() {
+    let stack = TestStack::builder().provider("mistral").start().await;
+    let never = Gate::new();
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"})),
+        text("lost").gate_first_byte(&never),
+        text("Here."),
+    ]);
+    let chat = Conversation::begin(&stack).await;
+    let mut events = chat.open("find").await;
+    never.reached().await;
+    chat.cancel(None).ok().await;
+    events.to_finish().await;
+
+    chat.ask("once more").await;
+
+    let requests = stack.llm.requests();
+    for request in &requests {
+        assert_eq!(request.body.get("stream_options"), None);
+    }
+    let messages = requests[2].messages();
+    let id = &messages[2]["tool_calls"][0]["id"];
+    assert_eq!(id.as_str().unwrap().len(), 9, "{id}");
+    assert_eq!(id, &messages[3]["tool_call_id"]);
+    assert_eq!(
+        each(messages, "role"),
+        ["system", "user", "assistant", "tool", "assistant", "user"]
+    );
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn every_vendor_answers_over_its_form_with_its_default_model() {
+    for (provider, model) in [
+        ("groq", "openai/gpt-oss-120b"),
+        ("deepseek", "deepseek-flash"),
+        ("xai", "grok-4.7"),
+        ("together", "openai/gpt-oss-120b"),
+        ("fireworks", "accounts/fireworks/models/gpt-oss-120b"),
+        ("cohere", "command-r7b-12-2024"),
+        ("zai", "glm-5.2"),
+        ("open_router", "openai/gpt-4.1-mini"),
+    ] {
+        let stack = TestStack::builder().provider(provider).start().await;
+        stack.llm.script([
+            calls("search_docs", json!({"query": "turns"})),
+            text("Found it."),
+        ]);
+        let chat = Conversation::begin(&stack).await;
+
+        let answer = chat.ask("find").await;
+
+        assert_eq!(answer.text(), "Found it.", "{provider}");
+        assert_eq!(stack.llm.requests()[0].model(), model);
+        stack.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn the_provider_follows_from_the_setting_and_never_from_the_models_name() {
+    for name in ["claude-opus-4-7", "gemini-3.5-flash", "a::b-high"] {
+        let stack = TestStack::builder()
+            .env("COPILOT__LLM__PROVIDER", "openai")
+            .env("COPILOT__LLM__MODEL", name)
+            .start()
+            .await;
+        let chat = Conversation::begin(&stack).await;
+
+        assert_eq!(chat.ask("hi").await.text(), "ok");
+        assert_eq!(stack.llm.requests()[0].body["model"], name);
+        stack.finish().await;
+    }
+}
