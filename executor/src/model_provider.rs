@@ -32,9 +32,29 @@ pub enum ProviderSetupError {
 pub(crate) fn model_provider(
     llm: &LlmSettings,
 ) -> Result<Arc<dyn ModelProvider>, ProviderSetupError> {
-    let dialect = match llm.provider {
-        Provider::Builtin => return Ok(Arc::new(BuiltinProvider::new(WORD_PAUSE))),
-        Provider::Anthropic => return anthropic(llm),
+    let dialect = match protocol(llm.provider) {
+        Protocol::Builtin => return Ok(Arc::new(BuiltinProvider::new(WORD_PAUSE))),
+        Protocol::Anthropic => return anthropic(llm),
+        Protocol::OpenAi(dialect) => dialect,
+    };
+    if matches!(llm.reasoning, Some(Reasoning::Budget(_))) && !dialect.takes_budget() {
+        return Err(ProviderSetupError::Budget(dialect.name));
+    }
+    let config = server(llm, dialect.base_url);
+    Ok(Arc::new(OpenAiProvider::new(&config, dialect)?))
+}
+
+/// How a provider is asked.
+enum Protocol {
+    Builtin,
+    Anthropic,
+    OpenAi(Dialect),
+}
+
+const fn protocol(provider: Provider) -> Protocol {
+    let dialect = match provider {
+        Provider::Builtin => return Protocol::Builtin,
+        Provider::Anthropic => return Protocol::Anthropic,
         Provider::OpenAi => Dialect::OPENAI,
         Provider::Gemini => Dialect::GEMINI,
         Provider::Ollama => Dialect::OLLAMA,
@@ -48,11 +68,7 @@ pub(crate) fn model_provider(
         Provider::Zai => Dialect::ZAI,
         Provider::OpenRouter => Dialect::OPEN_ROUTER,
     };
-    if matches!(llm.reasoning, Some(Reasoning::Budget(_))) && !dialect.takes_budget() {
-        return Err(ProviderSetupError::Budget(dialect.name));
-    }
-    let config = server(llm, dialect.base_url);
-    Ok(Arc::new(OpenAiProvider::new(&config, dialect)?))
+    Protocol::OpenAi(dialect)
 }
 
 /// How hard its models shall think.
@@ -87,5 +103,38 @@ fn server(llm: &LlmSettings, vendors: &str) -> ServerConfig {
         headers: headers
             .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the docs say of a provider and what the program does cannot drift apart.
+    #[test]
+    fn the_docs_name_each_provider_with_its_model_and_address() {
+        let docs = include_str!("../../docs/models.md");
+        for provider in Provider::ALL {
+            let address = match protocol(*provider) {
+                Protocol::Builtin => "none, offline".to_owned(),
+                Protocol::Anthropic => format!("`{ANTHROPIC_URL}`"),
+                Protocol::OpenAi(dialect) => {
+                    assert_eq!(dialect.name, provider.name());
+                    format!("`{}`", dialect.base_url)
+                }
+            };
+            let (name, model) = (provider.name(), provider.default_model());
+            let row = format!("| `{name}` | `{model}` | {address} |");
+            assert!(docs.contains(&row), "no row {row}");
+        }
+        let settings = include_str!("../../config/default.toml");
+        let readme = include_str!("../../README.md");
+        for provider in Provider::ALL {
+            for page in [settings, readme] {
+                let (name, model) = (provider.name(), provider.default_model());
+                assert!(page.contains(name), "no {name}");
+                assert!(page.contains(model), "no {model}");
+            }
+        }
     }
 }

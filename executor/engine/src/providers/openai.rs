@@ -8,6 +8,7 @@
 //! bodies, which quote conversations, are logged as errors.
 
 mod chunk;
+mod details;
 mod dialect;
 mod events;
 mod request;
@@ -23,18 +24,11 @@ use crate::{
 use async_trait::async_trait;
 use events::Events;
 use reqwest::header::HeaderMap;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
 
 /// Talks to one server over one pool of connections.
 pub struct OpenAiProvider {
     server: ModelServer,
     dialect: Dialect,
-    /// Learnt from its replies: a server that sends `reasoning_content` wants it back within a
-    /// turn; others refuse the unknown field.
-    wants_reasoning: Arc<AtomicBool>,
 }
 
 impl OpenAiProvider {
@@ -51,11 +45,7 @@ impl OpenAiProvider {
         } else {
             dialect
         };
-        Ok(Self {
-            server,
-            dialect,
-            wants_reasoning: Arc::default(),
-        })
+        Ok(Self { server, dialect })
     }
 }
 
@@ -66,10 +56,8 @@ impl Provider for OpenAiProvider {
     }
 
     async fn stream(&self, request: &ModelRequest) -> Result<ReplyStream, ProviderError> {
-        let wants_reasoning = self.wants_reasoning.load(Ordering::Relaxed);
-        let body = request::encode(request, self.dialect, wants_reasoning)?;
-        let events = Events::new(Arc::clone(&self.wants_reasoning));
-        self.server.ask(body, events).await
+        let body = request::encode(request, self.dialect)?;
+        self.server.ask(body, Events::default()).await
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a provider must get back with a reply's thinking, as one text that is stored with it. Each
 //! form names its provider, so that another one, asked later, knows that it is not meant.
 
+use crate::provider::Delta;
+use copilot_core::message::Reasoning;
 use std::fmt;
 
 const ANTHROPIC_THINKING: &str = "anthropic-thinking";
 const ANTHROPIC_REDACTED: &str = "anthropic-redacted";
 const GOOGLE_CALL: &str = "google-call";
+const OPEN_ROUTER_DETAILS: &str = "open-router-details";
+const REASONING_CONTENT: &str = "reasoning-content";
 
 /// Where a block stood in its reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +44,11 @@ pub(super) enum Seal<'a> {
         /// The signature.
         signature: &'a str,
     },
+    /// `OpenRouter`'s account of the thinking, as JSON.
+    Details(&'a str),
+    /// The thinking came as `reasoning_content`: servers that send it want it back in a turn,
+    /// others refuse the unknown field.
+    Content,
 }
 
 impl fmt::Display for Seal<'_> {
@@ -50,15 +59,38 @@ impl fmt::Display for Seal<'_> {
             Self::Call { slot, signature } => {
                 return write!(f, "{GOOGLE_CALL} {slot} {signature}");
             }
+            Self::Details(json) => return write!(f, "{OPEN_ROUTER_DETAILS} {json}"),
+            Self::Content => return f.write_str(REASONING_CONTENT),
         };
         write!(f, "{name} {characters} {calls} {content}")
     }
 }
 
 impl<'a> Seal<'a> {
+    /// The delta that brings it.
+    pub(super) fn delta(&self) -> Delta {
+        Delta::Reasoning {
+            text: String::new(),
+            signature: Some(self.to_string()),
+        }
+    }
+
+    /// Those of a reply.
+    pub(super) fn all(reasoning: &'a [Reasoning]) -> impl Iterator<Item = Self> {
+        reasoning
+            .iter()
+            .filter_map(|piece| Self::read(piece.signature.as_deref()?))
+    }
+
     /// None if it is nobody's that is known here.
     pub(super) fn read(text: &'a str) -> Option<Self> {
+        if text == REASONING_CONTENT {
+            return Some(Self::Content);
+        }
         let (name, rest) = text.split_once(' ')?;
+        if name == OPEN_ROUTER_DETAILS {
+            return Some(Self::Details(rest));
+        }
         let (first, rest) = rest.split_once(' ')?;
         let first = first.parse().ok()?;
         if name == GOOGLE_CALL {
@@ -106,6 +138,8 @@ mod tests {
                 slot: 3,
                 signature: "s",
             },
+            Seal::Details("[{\"a b\": 1}]"),
+            Seal::Content,
         ] {
             assert_eq!(Seal::read(&seal.to_string()), Some(seal));
         }

@@ -11,6 +11,9 @@ macro_rules! providers {
         }
 
         impl Provider {
+            /// Each of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// The word in the settings.
             #[must_use]
             pub fn name(self) -> &'static str {

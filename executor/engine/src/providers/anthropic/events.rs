@@ -106,7 +106,7 @@ impl Events {
             }
             Block::RedactedThinking { data } => {
                 let place = self.place;
-                seal(&Seal::Redacted { place, data: &data }, ready);
+                ready.push_back(Seal::Redacted { place, data: &data }.delta());
                 Open::Ignored
             }
             Block::ToolUse { id, name, input } => self.call(id, name, input, ready)?,
@@ -178,7 +178,7 @@ impl Events {
         match self.open.remove(&index) {
             Some(Open::Thinking { place, signature }) if !signature.is_empty() => {
                 let signature = &signature;
-                seal(&Seal::Thinking { place, signature }, ready);
+                ready.push_back(Seal::Thinking { place, signature }.delta());
             }
             Some(Open::Call {
                 slot,
@@ -221,13 +221,6 @@ fn think(text: String, ready: &mut VecDeque<Delta>) {
             signature: None,
         });
     }
-}
-
-fn seal(seal: &Seal<'_>, ready: &mut VecDeque<Delta>) {
-    ready.push_back(Delta::Reasoning {
-        text: String::new(),
-        signature: Some(seal.to_string()),
-    });
 }
 
 fn finish_reason(reason: &str) -> FinishReason {

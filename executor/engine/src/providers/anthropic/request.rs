@@ -132,7 +132,7 @@ impl<'a> From<Content<'a>> for Block<'a> {
 pub(super) fn encode(request: &ModelRequest) -> Result<Vec<u8>, ProviderError> {
     let traits = ModelTraits::of(&request.model);
     let max_tokens = request.max_output_tokens.unwrap_or(traits.max_tokens);
-    let (system, messages) = conversation(&request.messages);
+    let (system, messages) = conversation(&request.messages, traits.thinking);
     let (thinking, output_config) = match request.reasoning {
         Some(effort) => thinking(effort, traits, max_tokens),
         None => (None, None),
@@ -239,7 +239,10 @@ fn is_possible(form: Thinking, messages: &[WireMessage<'_>]) -> bool {
 /// The system's blocks and the messages, with the marks of the cache: behind the system, behind
 /// the last message before this turn (the turn's own first message holds what no later request
 /// repeats), and among tools at the very end, for the next step.
-fn conversation(all: &[ModelMessage]) -> (Vec<Block<'_>>, Vec<WireMessage<'_>>) {
+fn conversation(
+    all: &[ModelMessage],
+    thinking: ThinkingForm,
+) -> (Vec<Block<'_>>, Vec<WireMessage<'_>>) {
     let turn_begins = all
         .iter()
         .rposition(|message| matches!(message, ModelMessage::User { .. }));
@@ -269,7 +272,11 @@ fn conversation(all: &[ModelMessage]) -> (Vec<Block<'_>>, Vec<WireMessage<'_>>) 
                 if messages.list.is_empty() {
                     messages.add(Role::User, |blocks| push_text(blocks, OPENING));
                 }
-                let reasoning = if is_of_turn { &**reasoning } else { &[] };
+                let reasoning = if is_of_turn && thinking != ThinkingForm::None {
+                    &**reasoning
+                } else {
+                    &[]
+                };
                 messages.add(Role::Assistant, |blocks| {
                     Answer::new(text, calls).write(reasoning, blocks);
                 });
@@ -371,7 +378,7 @@ impl<'a> Answer<'a> {
                     )
                 }
                 Some(Seal::Redacted { place, data }) => (place, Content::RedactedThinking { data }),
-                Some(Seal::Call { .. }) | None => continue,
+                _ => continue,
             };
             self.write_up_to(place, blocks);
             blocks.push(content.into());

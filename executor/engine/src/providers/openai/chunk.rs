@@ -33,6 +33,9 @@ pub(super) struct WireDelta {
     /// The same under the name that some gateways give it.
     #[serde(default)]
     pub(super) reasoning: Option<Value>,
+    /// `OpenRouter`'s fuller account of it.
+    #[serde(default)]
+    pub(super) reasoning_details: Option<Vec<Value>>,
     #[serde(default)]
     pub(super) tool_calls: Option<Vec<WireCall>>,
 }

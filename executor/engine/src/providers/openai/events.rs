@@ -1,6 +1,9 @@
 //! OpenAI's events, as deltas.
 
-use super::chunk::{Choice, Chunk, Content, WireCall, WireDelta};
+use super::{
+    chunk::{Choice, Chunk, Content, WireCall, WireDelta},
+    details::Details,
+};
 use crate::{
     provider::Delta,
     provider_error::ProviderError,
@@ -12,13 +15,7 @@ use crate::{
 };
 use copilot_core::turn::FinishReason;
 use serde_json::Value;
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::collections::{HashMap, VecDeque};
 
 /// Reads one reply.
 #[derive(Debug, Default)]
@@ -27,8 +24,8 @@ pub(super) struct Events {
     has_refused: bool,
     is_done: bool,
     calls: Calls,
-    /// Set when the server sends `reasoning_content`.
-    wants_reasoning: Arc<AtomicBool>,
+    has_reasoning_content: bool,
+    details: Details,
 }
 
 /// Which fragment belongs to which call. Servers number calls, or give ids, or both, or neither.
@@ -76,13 +73,6 @@ impl ReadEvent for Events {
 }
 
 impl Events {
-    pub(super) fn new(wants_reasoning: Arc<AtomicBool>) -> Self {
-        Self {
-            wants_reasoning,
-            ..Self::default()
-        }
-    }
-
     fn read_choice(
         &mut self,
         choice: Choice,
@@ -93,15 +83,14 @@ impl Events {
             refusal,
             reasoning_content,
             reasoning,
+            reasoning_details,
             tool_calls,
         } = choice.delta.unwrap_or_default();
         let (text, thinking) = content.map_or_else(Default::default, Content::split);
-        if reasoning_content
+        self.has_reasoning_content |= reasoning_content
             .as_ref()
-            .is_some_and(|text| !text.is_empty())
-        {
-            self.wants_reasoning.store(true, Ordering::Relaxed);
-        }
+            .is_some_and(|text| !text.is_empty());
+        self.details.add(reasoning_details.unwrap_or_default())?;
         let named_otherwise = reasoning.and_then(|reasoning| reasoning.as_str().map(str::to_owned));
         let thinking = [Some(thinking), reasoning_content.or(named_otherwise)]
             .into_iter()
@@ -132,6 +121,11 @@ impl Events {
 
     fn finish(&mut self, ready: &mut VecDeque<Delta>) {
         self.calls.finish(ready);
+        if let Some(json) = self.details.take() {
+            ready.push_back(Seal::Details(&json).delta());
+        } else if self.has_reasoning_content {
+            ready.push_back(Seal::Content.delta());
+        }
         let reason = match self.finish_reason {
             _ if self.has_refused => FinishReason::ContentFilter,
             Some(reason) => reason,
@@ -240,10 +234,7 @@ fn push_signature(slot: usize, signature: Option<String>, ready: &mut VecDeque<D
             slot,
             signature: &signature,
         };
-        ready.push_back(Delta::Reasoning {
-            text: String::new(),
-            signature: Some(seal.to_string()),
-        });
+        ready.push_back(seal.delta());
     }
 }
 

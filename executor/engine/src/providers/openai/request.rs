@@ -63,6 +63,8 @@ struct WireMessage<'a> {
     content: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_details: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,11 +86,7 @@ struct WireFunction<'a> {
     arguments: Cow<'a, str>,
 }
 
-pub(super) fn encode(
-    request: &ModelRequest,
-    dialect: Dialect,
-    wants_reasoning: bool,
-) -> Result<Vec<u8>, ProviderError> {
+pub(super) fn encode(request: &ModelRequest, dialect: Dialect) -> Result<Vec<u8>, ProviderError> {
     let limit = request.max_output_tokens;
     let takes_new_name = match dialect.limit {
         LimitName::ByModel => is_openai_reasoner(&request.model),
@@ -114,7 +112,7 @@ pub(super) fn encode(
                 },
             })
             .collect(),
-        messages: conversation(request, dialect, wants_reasoning),
+        messages: conversation(request, dialect),
         temperature: request.temperature,
         max_tokens: limit.filter(|_| !takes_new_name),
         max_completion_tokens: limit.filter(|_| takes_new_name),
@@ -125,11 +123,7 @@ pub(super) fn encode(
         .map_err(|error| ProviderError::broken(format!("the request is no JSON: {error}")))
 }
 
-fn conversation(
-    request: &ModelRequest,
-    dialect: Dialect,
-    wants_reasoning: bool,
-) -> Vec<WireMessage<'_>> {
+fn conversation(request: &ModelRequest, dialect: Dialect) -> Vec<WireMessage<'_>> {
     let turn_begins = request
         .messages
         .iter()
@@ -137,9 +131,10 @@ fn conversation(
         .unwrap_or(0);
     let mut messages: Vec<WireMessage<'_>> = Vec::with_capacity(request.messages.len());
     for (place, message) in request.messages.iter().enumerate() {
-        let of_turn = Thinking {
-            is_of_turn: place > turn_begins,
-            wants_text: wants_reasoning,
+        let thinking = if place > turn_begins {
+            Thinking::Kept
+        } else {
+            Thinking::Dropped
         };
         let is_after_tool = messages.last().is_some_and(|last| last.role == "tool");
         if dialect.after_tool == AfterTool::Assistant
@@ -148,7 +143,7 @@ fn conversation(
         {
             messages.push(plain("assistant", NO_WORD.into()));
         }
-        messages.push(wire(message, of_turn, dialect.call_ids));
+        messages.push(wire(message, thinking, dialect.call_ids));
     }
     messages
 }
@@ -189,13 +184,11 @@ fn is_openai_reasoner(model: &str) -> bool {
         .any(|family| name.starts_with(family))
 }
 
-/// What goes back of a reply's thinking.
-#[derive(Clone, Copy)]
-struct Thinking {
-    /// Only the turn that runs gets it back.
-    is_of_turn: bool,
-    /// The server asks for the text.
-    wants_text: bool,
+/// Whether a reply's thinking goes back: only the turn that runs gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thinking {
+    Kept,
+    Dropped,
 }
 
 fn plain<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
@@ -203,6 +196,7 @@ fn plain<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
         role,
         content: Some(content),
         reasoning_content: None,
+        reasoning_details: None,
         tool_calls: Vec::new(),
         tool_call_id: None,
     }
@@ -223,24 +217,27 @@ fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMess
             text,
             reasoning,
             calls,
-        } => WireMessage {
-            role: "assistant",
-            content: (calls.is_empty() || !text.is_empty()).then(|| text.into()),
-            reasoning_content: Some(reasoning)
-                .filter(|_| thinking.is_of_turn && thinking.wants_text)
-                .and_then(|pieces| thought(pieces)),
-            tool_calls: calls
-                .iter()
-                .enumerate()
-                .map(|(slot, call)| WireCall {
-                    extra_content: Some(reasoning)
-                        .filter(|_| thinking.is_of_turn)
-                        .and_then(|pieces| signature_of(slot, pieces)),
-                    ..wire_call(call, ids)
-                })
-                .collect(),
-            tool_call_id: None,
-        },
+        } => {
+            let reasoning = match thinking {
+                Thinking::Kept => &**reasoning,
+                Thinking::Dropped => &[],
+            };
+            WireMessage {
+                role: "assistant",
+                content: (calls.is_empty() || !text.is_empty()).then(|| text.into()),
+                reasoning_content: content_of(reasoning),
+                reasoning_details: details_of(reasoning),
+                tool_calls: calls
+                    .iter()
+                    .enumerate()
+                    .map(|(slot, call)| WireCall {
+                        extra_content: signature_of(slot, reasoning),
+                        ..wire_call(call, ids)
+                    })
+                    .collect(),
+                tool_call_id: None,
+            }
+        }
         ModelMessage::Tool {
             call_id, content, ..
         } => WireMessage {
@@ -250,25 +247,27 @@ fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMess
     }
 }
 
-fn thought(pieces: &[Reasoning]) -> Option<String> {
-    let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
-    (!text.is_empty()).then_some(text)
+fn content_of(pieces: &[Reasoning]) -> Option<String> {
+    Seal::all(pieces).find(|seal| *seal == Seal::Content)?;
+    Some(pieces.iter().map(|piece| piece.text.as_str()).collect())
+}
+
+fn details_of(pieces: &[Reasoning]) -> Option<Value> {
+    Seal::all(pieces).find_map(|seal| match seal {
+        Seal::Details(json) => serde_json::from_str(json).ok(),
+        _ => None,
+    })
 }
 
 /// Gemini refuses a turn whose signed calls come back unsigned.
 fn signature_of(slot: usize, pieces: &[Reasoning]) -> Option<Value> {
-    let seals = pieces
-        .iter()
-        .filter_map(|piece| Seal::read(piece.signature.as_deref()?));
-    let mut signatures = seals.filter_map(|seal| match seal {
+    Seal::all(pieces).find_map(|seal| match seal {
         Seal::Call {
             slot: signed,
             signature,
-        } if signed == slot => Some(signature),
+        } if signed == slot => Some(json!({"google": {"thought_signature": signature}})),
         _ => None,
-    });
-    let signature = signatures.next()?;
-    Some(json!({"google": {"thought_signature": signature}}))
+    })
 }
 
 fn wire_call(call: &ToolCall, ids: CallIdRule) -> WireCall<'_> {
@@ -357,7 +356,7 @@ mod tests {
     }
 
     fn body(request: &ModelRequest, dialect: Dialect) -> Value {
-        serde_json::from_slice(&encode(request, dialect, false).unwrap()).unwrap()
+        serde_json::from_slice(&encode(request, dialect).unwrap()).unwrap()
     }
 
     #[test]
@@ -421,16 +420,32 @@ mod tests {
 
     #[test]
     fn thinking_goes_back_only_to_servers_that_send_it() {
-        let body: Value =
-            serde_json::from_slice(&encode(&request(), Dialect::OPENAI, true).unwrap()).unwrap();
-        assert_eq!(body["messages"][2]["reasoning_content"], "hm");
+        let with = |seal: &str| {
+            let mut request = request();
+            let ModelMessage::Assistant { reasoning, .. } = &mut request.messages[2] else {
+                panic!("no answer");
+            };
+            reasoning.push(Reasoning {
+                text: " so".into(),
+                signature: Some(seal.into()),
+            });
+            body(&request, Dialect::OPENAI)["messages"][2].clone()
+        };
+        assert_eq!(with("reasoning-content")["reasoning_content"], "hm so");
+        let detailed = with(r#"open-router-details [{"text": "hm"}]"#);
+        assert_eq!(detailed["reasoning_details"], json!([{"text": "hm"}]));
+        assert_eq!(detailed.get("reasoning_content"), None);
+        assert_eq!(
+            with("anthropic-thinking 0 0 S").get("reasoning_content"),
+            None
+        );
     }
 
     #[test]
     fn a_former_turn_gets_nothing_of_its_thinking_back() {
         let mut request = request();
         request.messages.push(ModelMessage::user("next"));
-        let bytes = encode(&request, Dialect::GEMINI, true).unwrap();
+        let bytes = encode(&request, Dialect::GEMINI).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         assert!(!text.contains("reasoning_content") && !text.contains("thought_signature"));
     }

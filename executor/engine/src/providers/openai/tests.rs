@@ -53,6 +53,13 @@ fn says(text: &str) -> Delta {
     Delta::Text(text.into())
 }
 
+fn sealed(seal: &str) -> Delta {
+    Delta::Reasoning {
+        text: String::new(),
+        signature: Some(seal.into()),
+    }
+}
+
 fn starts(slot: usize, id: &str, name: &str) -> Delta {
     Delta::CallStart {
         slot,
@@ -104,6 +111,7 @@ async fn text_thinking_and_usage_come_in_their_order() {
             says("Hé"),
             says("llo"),
             Delta::Usage(usage),
+            sealed("reasoning-content"),
             Delta::End(FinishReason::Length)
         ]
     );
@@ -188,10 +196,6 @@ async fn googles_signature_of_a_call_is_kept_whenever_it_comes() {
     .await;
 
     assert!(error.is_none());
-    let sealed = |seal: &str| Delta::Reasoning {
-        text: String::new(),
-        signature: Some(seal.into()),
-    };
     assert_eq!(
         deltas,
         [
@@ -202,6 +206,28 @@ async fn googles_signature_of_a_call_is_kept_whenever_it_comes() {
             input(1, "{}"),
             sealed("google-call 1 S2"),
             Delta::End(FinishReason::Stop),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn open_routers_details_are_kept_whole() {
+    let (deltas, error) = streamed(&[
+        &choice(r#"{"reasoning":"h","reasoning_details":[{"type":"reasoning.text","text":"h","index":0}]}"#),
+        &choice(r#"{"reasoning":"m","reasoning_details":[{"type":"reasoning.text","text":"m","index":0}]}"#),
+        &choice(r#"{"reasoning_details":[{"type":"reasoning.text","signature":"S","index":0}]}"#),
+        &finish("stop"),
+        "[DONE]",
+    ])
+    .await;
+
+    assert!(error.is_none());
+    let details = r#"[{"index":0,"signature":"S","text":"hm","type":"reasoning.text"}]"#;
+    assert_eq!(
+        deltas[2..],
+        [
+            sealed(&format!("open-router-details {details}")),
+            Delta::End(FinishReason::Stop)
         ]
     );
 }

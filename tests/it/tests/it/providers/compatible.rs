@@ -112,6 +112,64 @@ async fn mistral_gets_ids_of_nine_letters_and_hears_the_assistant_after_its_tool
 }
 
 #[tokio::test]
+async fn thinking_goes_back_to_the_server_that_wants_it_also_after_a_kill() {
+    let mut stack = TestStack::builder().provider("deepseek").start().await;
+    let never = Gate::new();
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"})).reasoning("I should look."),
+        text("lost").gate_first_byte(&never),
+        text("Found it."),
+    ]);
+    let chat = Conversation::begin(&stack).await;
+    let mut events = chat.open("find").await;
+    events.until(|event| event.is("finish-step")).await;
+    never.reached().await;
+
+    stack.copilot.kill9();
+    let head = events.to_end().await;
+    stack.copilot.start().await;
+    chat.turn_of(&head).until_status("completed").await;
+    chat.ask("thanks").await;
+
+    let requests = stack.llm.requests();
+    for request in &requests[1..3] {
+        let answer = &request.messages()[2];
+        assert_eq!(answer["reasoning_content"], "I should look.");
+    }
+    assert!(!requests[3].body.to_string().contains("I should look."));
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn open_routers_details_of_the_thinking_go_back_whole() {
+    let stack = TestStack::builder().provider("open_router").start().await;
+    let piece = |detail: Value| {
+        let delta = json!({"reasoning_details": [detail]});
+        format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}))
+    };
+    let kind = "reasoning.text";
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"}))
+            .reasoning("hm")
+            .short_reasoning()
+            .raw_after(1, piece(json!({"type": kind, "index": 0, "text": "h"})))
+            .raw_after(1, piece(json!({"type": kind, "index": 0, "text": "m"})))
+            .raw_after(2, piece(json!({"type": kind, "index": 0, "signature": "S"}))),
+        text("Found it."),
+    ]);
+    let chat = Conversation::begin(&stack).await;
+
+    let answer = chat.ask("find").await;
+
+    assert_eq!((answer.reasoning(), answer.text()), ("hm".into(), "Found it.".into()));
+    assert_eq!(
+        stack.llm.requests()[1].messages()[2]["reasoning_details"],
+        json!([{"type": kind, "index": 0, "text": "hm", "signature": "S"}])
+    );
+    stack.finish().await;
+}
+
+#[tokio::test]
 async fn every_vendor_answers_over_its_form_with_its_default_model() {
     for (provider, model) in [
         ("groq", "openai/gpt-oss-120b"),
