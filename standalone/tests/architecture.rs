@@ -39,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const KEEPERS: &[(&str, &[&str])] = &[
     ("sea-orm", &["copilot-infra"]),
     ("sea-orm-migration", &["copilot-migrations"]),
+    ("redis", &["copilot-infra"]),
     ("poem", &["copilot-api"]),
     ("poem-openapi", &["copilot-api"]),
     ("reqwest", &["copilot-engine", "copilot-harness"]),

@@ -425,6 +425,10 @@ impl TurnStreams for Silence {
         Ok(None)
     }
 
+    async fn statuses(&self, turns: &[TurnKey]) -> Result<Vec<Option<LiveStatus>>, PortError> {
+        Ok(vec![None; turns.len()])
+    }
+
     async fn follow(&self, _: TurnKey) -> Result<Box<dyn LiveFeed>, PortError> {
         Ok(Box::new(Self))
     }

@@ -104,6 +104,13 @@ impl TurnStreams for FaultyStreams {
             .await
     }
 
+    async fn statuses(&self, turns: &[TurnKey]) -> Result<Vec<Option<LiveStatus>>, PortError> {
+        self.faults.pass(What::Status, When::Before).await?;
+        let answer = self.inner.statuses(turns).await?;
+        self.faults.pass(What::Status, When::After).await?;
+        Ok(answer)
+    }
+
     async fn follow(&self, turn: TurnKey) -> Result<Box<dyn LiveFeed>, PortError> {
         self.through(What::Follow, turn, self.inner.follow(turn), |_| None)
             .await

@@ -1,7 +1,8 @@
-//! Adapters of the ports of `copilot-core`: in-process and SQL.
+//! Adapters of the ports of `copilot-core`: in-process, Redis and SQL.
 //!
 //! The only crate that knows a database or a broker. Adapters know nothing of each other;
 //! `copilot-runtime` picks one for each seam, once, at start.
 
 pub mod db;
 pub mod in_process;
+pub mod redis_stream;

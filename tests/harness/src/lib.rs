@@ -12,6 +12,7 @@
     reason = "test support fails loudly, and a test may ignore what it asked for"
 )]
 
+pub mod certificates;
 pub mod client;
 pub mod copilot;
 pub mod deadline;
@@ -22,6 +23,7 @@ pub mod port;
 pub mod postgres;
 pub mod postgres_server;
 pub mod process;
+pub mod redis_server;
 pub mod servers;
 pub mod sse;
 pub mod stack;

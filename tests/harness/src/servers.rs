@@ -6,6 +6,8 @@ use crate::postgres::{TestDatabase, fresh_database};
 
 /// The variable that names Redis.
 pub const REDIS_VARIABLE: &str = "COPILOT_TEST_REDIS_URL";
+/// The variable that names a cluster of Redis.
+pub const REDIS_CLUSTER_VARIABLE: &str = "COPILOT_TEST_REDIS_CLUSTER_URL";
 /// The variable that names RabbitMQ.
 pub const AMQP_VARIABLE: &str = "COPILOT_TEST_AMQP_URL";
 
@@ -52,7 +54,8 @@ impl Tenancy {
     }
 }
 
-fn of_run(variable: &str) -> String {
+/// The address of a server of this run.
+pub fn of_run(variable: &str) -> String {
     env::var(variable).unwrap_or_else(|_| {
         panic!(
             "{variable} is not set: run the tests by `./dev test`, which starts private servers, \

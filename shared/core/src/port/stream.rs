@@ -44,6 +44,9 @@ pub trait TurnStreams: Send + Sync {
     /// What is known of the live copy; none if there is no stream.
     async fn status(&self, turn: TurnKey) -> Result<Option<LiveStatus>, PortError>;
 
+    /// The same of many turns, one answer for each, in their order.
+    async fn statuses(&self, turns: &[TurnKey]) -> Result<Vec<Option<LiveStatus>>, PortError>;
+
     /// Opens a feed of what is added from now on, also of a stream that is yet to be made.
     async fn follow(&self, turn: TurnKey) -> Result<Box<dyn LiveFeed>, PortError>;
 

@@ -64,6 +64,11 @@ impl Closer {
         }
     }
 
+    /// The streams that it ends.
+    pub(super) fn streams(&self) -> &dyn TurnStreams {
+        self.streams.as_ref()
+    }
+
     /// Ends a turn as `ending`, if `when` holds, keeping its partial answer.
     ///
     /// The order closes every race: the raised attempt fences the row, `begin` fences the

@@ -5,7 +5,7 @@
 //! history and, where that has not got it, from the parts. `outline` is what this client has
 //! been shown, which decides what a mark means to it.
 
-use super::watch::{Verdict, Watch, Watching};
+use super::watch::{Standing, Verdict, Watch, Watching};
 use crate::{
     event::{Entry, Event},
     outline::{Outline, living},
@@ -173,10 +173,16 @@ impl TurnReader {
         match verdict {
             Verdict::Gone => self.close(shown),
             Verdict::Ended => self.next = Next::History(Source::Parts),
-            Verdict::Running => {
-                // A last batch that was lost leaves no gap to see.
-                self.next = Next::History(Source::Stream);
+            Verdict::Running(standing) => {
                 self.status = Some(verdict);
+                let is_level = match standing {
+                    Standing::Unasked => true,
+                    Standing::At(position) => position <= self.at,
+                    Standing::Unknown => false,
+                };
+                if !is_level {
+                    self.next = Next::History(Source::Stream);
+                }
             }
             Verdict::Waiting | Verdict::Recovering | Verdict::Paused => {
                 if self.status.replace(verdict) != Some(verdict) {
@@ -197,7 +203,7 @@ impl TurnReader {
         }
         let stream = read.ok().flatten();
         // A stream that nobody has begun yet is not missed; one of a turn that runs is.
-        let not_begun = self.turn.attempt == 0 && self.status != Some(Verdict::Running);
+        let not_begun = self.turn.attempt == 0 && !matches!(self.status, Some(Verdict::Running(_)));
         let expected = is_reached && (stream.is_some() || not_begun);
         let stream = stream.unwrap_or_default();
         if source == Source::Stream && expected && !self.turn.status.is_terminal() {

@@ -7,6 +7,7 @@ use super::closing::Closer;
 use crate::{
     id::TurnId,
     port::store::{Store, TurnState},
+    position::Position,
     turn::{TurnKey, TurnStatus},
 };
 use std::{
@@ -24,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const ROUND: Duration = Duration::from_millis(250);
 /// A turn that brought nothing for so long is asked for.
 const SILENCE: Duration = Duration::from_millis(500);
+/// Every so many rounds it is also asked where the streams of running ones stand.
+const STREAM_ROUNDS: u32 = 4;
 /// Turns asked for in one statement.
 const BATCH: usize = 500;
 
@@ -33,7 +36,7 @@ pub enum Verdict {
     /// It waits its turn, or for an executor.
     Waiting,
     /// An executor works on it.
-    Running,
+    Running(Standing),
     /// It waits for an approval.
     Paused,
     /// Its executor is gone; another will take it over.
@@ -44,16 +47,34 @@ pub enum Verdict {
     Gone,
 }
 
+/// Where a running turn's stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It was not asked in this round.
+    Unasked,
+    /// Here.
+    At(Position),
+    /// There is none, or it is out of reach.
+    Unknown,
+}
+
 impl From<&TurnState> for Verdict {
     fn from(state: &TurnState) -> Self {
         match state.status {
             TurnStatus::Queued => Self::Waiting,
-            TurnStatus::Running if state.held => Self::Running,
+            TurnStatus::Running if state.held => Self::Running(Standing::Unasked),
             TurnStatus::Running => Self::Recovering,
             TurnStatus::Paused => Self::Paused,
             TurnStatus::Completed | TurnStatus::Failed | TurnStatus::Cancelled => Self::Ended,
         }
     }
+}
+
+/// What a round asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Rows,
+    RowsAndStreams,
 }
 
 struct Watched {
@@ -107,14 +128,22 @@ impl Watch {
     pub async fn run(&self, stop: CancellationToken) {
         let mut round = tokio::time::interval(ROUND);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(round.tick()).await.is_some() {
+        for number in (1..=STREAM_ROUNDS).cycle() {
+            if stop.run_until_cancelled(round.tick()).await.is_none() {
+                return;
+            }
+            let ask = if number == STREAM_ROUNDS {
+                Ask::RowsAndStreams
+            } else {
+                Ask::Rows
+            };
             for silent in self.silent().chunks(BATCH) {
-                self.ask(silent).await;
+                self.ask(silent, ask).await;
             }
         }
     }
 
-    async fn ask(&self, silent: &[TurnKey]) {
+    async fn ask(&self, silent: &[TurnKey], ask: Ask) {
         let ids: Vec<TurnId> = silent.iter().map(|key| key.turn_id).collect();
         let states = match self.store.states(&ids).await {
             Ok(states) => states,
@@ -123,14 +152,48 @@ impl Watch {
                 return;
             }
         };
-        for key in silent {
-            let state = states.iter().find(|state| state.turn_id == key.turn_id);
-            let verdict = state.map_or(Verdict::Gone, Verdict::from);
+        let states: HashMap<TurnId, &TurnState> =
+            states.iter().map(|state| (state.turn_id, state)).collect();
+        let judged = silent.iter().map(|key| {
+            let state = states.get(&key.turn_id);
+            (
+                *key,
+                state.map_or(Verdict::Gone, |state| Verdict::from(*state)),
+            )
+        });
+        let mut judged: Vec<(TurnKey, Verdict)> = judged.collect();
+        if ask == Ask::RowsAndStreams {
+            self.ask_streams(&mut judged).await;
+        }
+        for (key, verdict) in judged {
             // Once is enough: slow readers of an ended turn stay here until they have it all.
             if verdict == Verdict::Ended && !self.was_told_end(key.turn_id) {
-                self.finish(*key).await;
+                self.finish(key).await;
             }
             self.tell(key.turn_id, verdict);
+        }
+    }
+
+    /// A last batch that was lost leaves no gap to see: only the stream's own word tells.
+    async fn ask_streams(&self, judged: &mut [(TurnKey, Verdict)]) {
+        let running = judged
+            .iter_mut()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Running(_)));
+        let (keys, verdicts): (Vec<TurnKey>, Vec<&mut Verdict>) =
+            running.map(|(key, verdict)| (*key, verdict)).unzip();
+        if keys.is_empty() {
+            return;
+        }
+        let lives = match self.closer.streams().statuses(&keys).await {
+            Ok(lives) => lives,
+            Err(error) => {
+                tracing::debug!(%error, "streams of silent turns could not be asked for");
+                vec![None; keys.len()]
+            }
+        };
+        for (verdict, live) in verdicts.into_iter().zip(lives) {
+            let standing = live.map_or(Standing::Unknown, |live| Standing::At(live.position));
+            *verdict = Verdict::Running(standing);
         }
     }
 

@@ -157,6 +157,12 @@ impl Shared {
 }
 
 impl Table {
+    fn status(&self, turn: TurnKey) -> Option<LiveStatus> {
+        let slot = self.slots.get(&turn);
+        let live = slot.and_then(|slot| lock(&slot.state).log.as_ref().map(StreamLog::status));
+        live.or_else(|| self.graves.get(&turn).copied())
+    }
+
     fn remember(&mut self, turn: TurnKey, status: LiveStatus) {
         if self.graves.insert(turn, status).is_none() {
             self.buried.push_back(turn);
@@ -226,12 +232,12 @@ impl TurnStreams for InProcessStreams {
 
     /// Of a stream that ended and vanished, its end is known for a while.
     async fn status(&self, turn: TurnKey) -> Result<Option<LiveStatus>, PortError> {
+        Ok(lock(&self.shared.table).status(turn))
+    }
+
+    async fn statuses(&self, turns: &[TurnKey]) -> Result<Vec<Option<LiveStatus>>, PortError> {
         let table = lock(&self.shared.table);
-        let live = table
-            .slots
-            .get(&turn)
-            .and_then(|slot| lock(&slot.state).log.as_ref().map(StreamLog::status));
-        Ok(live.or_else(|| table.graves.get(&turn).copied()))
+        Ok(turns.iter().map(|turn| table.status(*turn)).collect())
     }
 
     async fn follow(&self, turn: TurnKey) -> Result<Box<dyn LiveFeed>, PortError> {

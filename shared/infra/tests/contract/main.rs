@@ -12,6 +12,8 @@ mod cancel;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod redis;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod streams;

@@ -14,8 +14,6 @@ use std::sync::Arc;
 macro_rules! streams_suite {
     ($adapter:ident, $make:expr) => {
         mod $adapter {
-            use super::*;
-
             streams_suite!(@each $make,
                 a_stream_begins_empty_and_stands_where_it_was_left
                 a_lower_attempt_is_fenced_everywhere
@@ -49,9 +47,18 @@ macro_rules! streams_suite {
     )+};
 }
 
-streams_suite!(in_process, InProcessStreams::default());
+streams_suite!(
+    in_process,
+    copilot_infra::in_process::InProcessStreams::default()
+);
+streams_suite!(redis, *crate::redis::on_node().await);
+streams_suite!(redis_cluster, *crate::redis::on_cluster().await);
 
-fn append(attempt: Attempt, from: Position, entries: impl IntoIterator<Item = Entry>) -> Append {
+pub(crate) fn append(
+    attempt: Attempt,
+    from: Position,
+    entries: impl IntoIterator<Item = Entry>,
+) -> Append {
     Append {
         attempt,
         from,
@@ -60,7 +67,7 @@ fn append(attempt: Attempt, from: Position, entries: impl IntoIterator<Item = En
 }
 
 /// A stream of attempt 1 that stands at `1-2`.
-async fn begun(streams: &dyn TurnStreams) -> TurnKey {
+pub(crate) async fn begun(streams: &dyn TurnStreams) -> TurnKey {
     let turn = key();
     streams.begin(turn, 1).await.unwrap();
     let two = append(1, Position::ZERO, [entry(1, 1), entry(1, 2)]);
@@ -68,7 +75,7 @@ async fn begun(streams: &dyn TurnStreams) -> TurnKey {
     turn
 }
 
-async fn positions(streams: &dyn TurnStreams, turn: TurnKey) -> Vec<Position> {
+pub(crate) async fn positions(streams: &dyn TurnStreams, turn: TurnKey) -> Vec<Position> {
     let entries = streams
         .read(turn, Position::ZERO)
         .await
@@ -78,7 +85,7 @@ async fn positions(streams: &dyn TurnStreams, turn: TurnKey) -> Vec<Position> {
 }
 
 /// What a feed brings, until it has brought the entry at `last`.
-async fn follow_until(feed: &mut dyn LiveFeed, last: Position) -> Vec<Arc<Entry>> {
+pub(crate) async fn follow_until(feed: &mut dyn LiveFeed, last: Position) -> Vec<Arc<Entry>> {
     let mut all: Vec<Arc<Entry>> = Vec::new();
     while all.last().is_none_or(|entry| entry.position < last) {
         match soon("entries", feed.next()).await {

@@ -1,7 +1,9 @@
 //! Runs a command with the servers that tests need: `test-servers -- cargo nextest run`.
 //!
-//! It starts a private PostgreSQL unless `COPILOT_TEST_POSTGRES_URL` names one, tells the
-//! variables, runs the command with them, stops the servers and gives the command's exit code.
+//! It starts a private PostgreSQL, a Redis and a small Redis cluster, each unless its variable
+//! (`COPILOT_TEST_POSTGRES_URL`, `COPILOT_TEST_REDIS_URL`, `COPILOT_TEST_REDIS_CLUSTER_URL`)
+//! names one, tells the variables, runs the command with them, stops the servers and gives the
+//! command's exit code.
 //! Without a command it holds the servers until it is told to stop.
 #![expect(clippy::expect_used, reason = "test support fails loudly")]
 
@@ -12,6 +14,8 @@ use std::process::{Command as Program, ExitCode};
 use clap::Parser;
 use copilot_harness::postgres::SERVER_VARIABLE;
 use copilot_harness::postgres_server::PostgresServer;
+use copilot_harness::redis_server::{RedisCluster, RedisServer};
+use copilot_harness::servers::{REDIS_CLUSTER_VARIABLE, REDIS_VARIABLE};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,13 +33,23 @@ async fn main() -> ExitCode {
     // Before the servers, so that a signal during their start does not leave them behind.
     let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");
     let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
-    let server = match env::var(SERVER_VARIABLE) {
-        Ok(_) => None,
-        Err(_) => Some(PostgresServer::start().await),
-    };
-    let url = server.as_ref().map(PostgresServer::url);
-    if let Some(url) = &url {
-        eprintln!("export {SERVER_VARIABLE}={url}");
+    let postgres = unless_named(SERVER_VARIABLE, PostgresServer::start()).await;
+    let redis = unless_named(REDIS_VARIABLE, RedisServer::start()).await;
+    let cluster = unless_named(REDIS_CLUSTER_VARIABLE, RedisCluster::start()).await;
+    let started = [
+        (SERVER_VARIABLE, postgres.as_ref().map(PostgresServer::url)),
+        (REDIS_VARIABLE, redis.as_ref().map(RedisServer::url)),
+        (
+            REDIS_CLUSTER_VARIABLE,
+            cluster.as_ref().map(RedisCluster::url),
+        ),
+    ];
+    let started = started
+        .into_iter()
+        .filter_map(|(variable, url)| Some((variable, url?)));
+    let started: Vec<_> = started.collect();
+    for (variable, url) in &started {
+        eprintln!("export {variable}={url}");
     }
     let Some((program, rest)) = arguments.command.split_first() else {
         tokio::select! {
@@ -45,16 +59,21 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let mut command = Command::new(program);
-    command.args(rest).kill_on_drop(true);
-    if let Some(url) = url {
-        command.env(SERVER_VARIABLE, url);
-    }
+    command.args(rest).envs(started).kill_on_drop(true);
     match command.spawn() {
         Ok(child) => run(child, &mut interrupt, &mut terminate).await,
         Err(error) => {
             eprintln!("cannot run {program}: {error}");
             ExitCode::from(127)
         }
+    }
+}
+
+/// Starts a server unless the environment names one.
+async fn unless_named<S>(variable: &str, start: impl Future<Output = S>) -> Option<S> {
+    match env::var(variable) {
+        Ok(_) => None,
+        Err(_) => Some(start.await),
     }
 }
 
