@@ -107,6 +107,9 @@ impl Server {
         doing: &'static str,
         commands: Vec<(Slot, Cmd)>,
     ) -> Result<Vec<T>, PortError> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
         let Reach::Node(line) = &self.reach else {
             let calls = commands.into_iter().map(|(slot, command)| {
                 self.call(slot, doing, Request::Command(command), Again::Safe)
@@ -117,10 +120,16 @@ impl Server {
         for (_, command) in commands {
             pipeline.add_command(command);
         }
-        let asking = async {
+        let ask = async || {
             let (number, mut connection) = line.get().await?;
             let answers = pipeline.query_async::<Vec<Value>>(&mut connection).await;
             hang_up_on_fault(line, number, answers)
+        };
+        let asking = async {
+            match ask().await {
+                Err(error) if error.is_connection_dropped() => ask().await,
+                answers => answers,
+            }
         };
         let values = self.guarded(Slot::FIRST, doing, asking).await?;
         let read = |value| from_redis_value(value).map_err(|error| PortError::broken(doing, error));

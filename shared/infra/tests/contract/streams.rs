@@ -34,6 +34,7 @@ macro_rules! streams_suite {
                 a_burial_ends_a_stream_and_fences_late_writers
                 a_missing_stream_can_be_buried_too
                 a_missing_stream_has_neither_entries_nor_status
+                many_streams_are_asked_for_at_once
                 two_turns_have_nothing_to_do_with_each_other
                 many_deltas_keep_their_text_and_positions
             );
@@ -417,6 +418,20 @@ async fn a_missing_stream_has_neither_entries_nor_status(streams: &dyn TurnStrea
     assert!(streams.read(turn, Position::ZERO).await.unwrap().is_none());
     assert_eq!(streams.status(turn).await.unwrap(), None);
     streams.keep_alive(&[turn]).await.unwrap();
+}
+
+async fn many_streams_are_asked_for_at_once(streams: &dyn TurnStreams) {
+    let (one, missing, other) = (begun(streams).await, key(), begun(streams).await);
+    streams.begin(other, 2).await.unwrap();
+    let asked = [other, missing, one];
+    let statuses = streams.statuses(&asked).await.unwrap();
+    let attempts: Vec<_> = statuses
+        .iter()
+        .map(|status| status.map(|status| status.attempt))
+        .collect();
+    assert_eq!(attempts, [Some(2), None, Some(1)]);
+    assert_eq!(statuses[2], streams.status(one).await.unwrap());
+    assert!(streams.statuses(&[]).await.unwrap().is_empty());
 }
 
 async fn two_turns_have_nothing_to_do_with_each_other(streams: &dyn TurnStreams) {

@@ -1,13 +1,16 @@
 //! Users, passwords and rights.
 
-use super::{config, connected};
+use super::{config, connected, eventually, faults::stream_of};
 use crate::{
-    streams::{append, begun, positions},
+    streams::{append, begun, follow_until, positions},
     world::{entry, nothing, soon},
 };
 use copilot_core::{
     event::Event,
-    port::stream::{Live, TurnStreams},
+    port::{
+        ready::ReadyPart,
+        stream::{Live, TurnStreams},
+    },
     position::Position,
 };
 use copilot_harness::redis_server::RedisServer;
@@ -59,6 +62,38 @@ async fn without_channel_rights_entries_are_stored_and_not_shown_until_they_are_
         soon("the subscription", feed.next()).await,
         Live::Missed
     ));
+}
+
+#[tokio::test]
+async fn the_rights_that_the_manual_names_are_enough() {
+    let server = RedisServer::start().await;
+    let rights =
+        "resetchannels ~copilot:* &copilot:* +@read +@write +@scripting +@pubsub +@connection";
+    let mut set = vec!["ACL", "SETUSER", "app", "on", ">secret"];
+    set.extend(rights.split(' '));
+    server.run(&set);
+    let mut config = config(url(&server, "app:secret"));
+    config.prefix = "copilot".to_owned();
+    let streams = connected(config).await;
+    streams.check_channels().await.unwrap();
+    streams.check().await.unwrap();
+
+    let turn = begun(&*streams).await;
+    let mut feed = streams.follow(turn).await.unwrap();
+    streams.keep_alive(&[turn]).await.unwrap();
+    for unit in 3..20 {
+        let next = append(1, Position::new(1, unit - 1), [entry(1, unit)]);
+        streams.append(turn, next).await.unwrap();
+    }
+    follow_until(feed.as_mut(), Position::new(1, 19)).await;
+    let last = append(1, Position::new(1, 19), [entry(1, 20)]);
+    streams.finish(turn, last.clone()).await.unwrap();
+    let stream = stream_of("copilot", turn);
+    eventually("the compaction", async || {
+        server.run(&["XLEN", &stream]) == "1"
+    })
+    .await;
+    streams.bury(turn, last).await.unwrap();
 }
 
 #[tokio::test]
