@@ -145,7 +145,10 @@ async fn open_routers_details_of_the_thinking_go_back_whole() {
     let stack = TestStack::builder().provider("open_router").start().await;
     let piece = |detail: Value| {
         let delta = json!({"reasoning_details": [detail]});
-        format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta}]}))
+        format!(
+            "data: {}\n\n",
+            json!({"choices": [{"index": 0, "delta": delta}]})
+        )
     };
     let kind = "reasoning.text";
     stack.llm.script([
@@ -154,14 +157,20 @@ async fn open_routers_details_of_the_thinking_go_back_whole() {
             .short_reasoning()
             .raw_after(1, piece(json!({"type": kind, "index": 0, "text": "h"})))
             .raw_after(1, piece(json!({"type": kind, "index": 0, "text": "m"})))
-            .raw_after(2, piece(json!({"type": kind, "index": 0, "signature": "S"}))),
+            .raw_after(
+                2,
+                piece(json!({"type": kind, "index": 0, "signature": "S"})),
+            ),
         text("Found it."),
     ]);
     let chat = Conversation::begin(&stack).await;
 
     let answer = chat.ask("find").await;
 
-    assert_eq!((answer.reasoning(), answer.text()), ("hm".into(), "Found it.".into()));
+    assert_eq!(
+        (answer.reasoning(), answer.text()),
+        ("hm".into(), "Found it.".into())
+    );
     assert_eq!(
         stack.llm.requests()[1].messages()[2]["reasoning_details"],
         json!([{"type": kind, "index": 0, "text": "hm", "signature": "S"}])
