@@ -5,19 +5,23 @@ use crate::{
     error::ApiError,
     limits::{CLIENT_ID_CHARS, ECHOED_FILE_ID_CHARS},
     problem::FieldError,
-    state::ApiState,
+    state::{ApiState, Services},
 };
 use copilot_core::{
     event::FilesNote,
     id::SessionId,
     message::without_nul,
     port::store::Acceptance,
+    service::intake::MessageSize,
     session::Owner,
+    traceparent::Traceparent,
     turn::{IdempotencyKey, NewTurn, OnBusy, OpeningRole, Turn, TurnRequest},
 };
+use copilot_runtime::tracking::UserMessage;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// A message on its way to become a turn.
 #[derive(Debug, Default)]
@@ -86,21 +90,40 @@ fn one_key(message_id: Option<String>, header: Option<String>) -> Result<Option<
 }
 
 /// Makes a turn of it. When this returns, the turn is committed and will run.
+///
+/// Once begun it goes on without its client: an accepted message is hinted at and told of,
+/// whoever hangs up meanwhile.
 pub(crate) async fn accept(
-    state: &Arc<ApiState>,
+    services: &Services,
     owner: &Owner,
     session: SessionId,
     said: Said,
 ) -> Result<Turn, ApiError> {
-    let began = Instant::now();
-    check(state, &said)?;
-    let message_length = said.message.chars().count();
-    let files = said.file_ids.len();
-    let new = new_turn(state, said);
-    match state.intake.accept(owner, session, new).await? {
+    let state = Arc::clone(services.state());
+    check(&state, &said)?;
+    let size = MessageSize {
+        length: said.message.chars().count(),
+        files: said.file_ids.len(),
+    };
+    let new = new_turn(&state, said, services.trace().cloned());
+    let (tasks, owner) = (state.tasks.clone(), owner.clone());
+    let beginning = async move { begin(&state, &owner, session, new, size).await };
+    let begun = tasks.spawn(beginning.in_current_span()).await;
+    begun.map_err(ApiError::lost_task)?
+}
+
+async fn begin(
+    state: &Arc<ApiState>,
+    owner: &Owner,
+    session: SessionId,
+    new: NewTurn,
+    size: MessageSize,
+) -> Result<Turn, ApiError> {
+    match state.intake.accept(owner, session, new, size).await? {
         Acceptance::Begun { turn, interrupted } => {
-            let commit_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(session_id = %session, turn_id = %turn.id, message_length, files, commit_ms, "turn accepted");
+            if turn.request.opening_role == OpeningRole::User {
+                track(state, &turn, size);
+            }
             if !interrupted.is_empty() {
                 interrupt(state, interrupted, &turn);
             }
@@ -138,7 +161,20 @@ fn check(state: &ApiState, said: &Said) -> Result<(), ApiError> {
     }
 }
 
-fn new_turn(state: &ApiState, said: Said) -> NewTurn {
+/// A person has said something.
+fn track(state: &ApiState, turn: &Turn, size: MessageSize) {
+    state.metrics.user_message();
+    state.tracker.track(UserMessage {
+        user_id: turn.user_id.clone(),
+        session_id: turn.session_id,
+        turn_id: turn.id,
+        message_length: size.length,
+        file_count: size.files,
+        at: turn.created_at,
+    });
+}
+
+fn new_turn(state: &ApiState, said: Said, traceparent: Option<Traceparent>) -> NewTurn {
     let idempotency = said.key.clone().map(|key| IdempotencyKey {
         key,
         digest: said.digest(),
@@ -154,6 +190,7 @@ fn new_turn(state: &ApiState, said: Said) -> NewTurn {
             context: said.context,
             model: said.model,
             files,
+            traceparent,
         },
         idempotency,
         on_busy: said.on_busy,
@@ -163,16 +200,23 @@ fn new_turn(state: &ApiState, said: Said) -> NewTurn {
 
 /// Stops what was marked, while the new turn's response is already open.
 fn interrupt(state: &Arc<ApiState>, marked: Vec<Turn>, next: &Turn) {
-    let (canceller, intake, next) = (state.canceller.clone(), state.intake.clone(), next.key());
-    state.tasks.spawn(async move {
-        match canceller.stop_all(&marked).await {
-            // It waits no more: its first hint may have found the session still busy.
-            Ok(_) => intake.hint(next),
+    let (began, next, interrupting) = (Instant::now(), next.key(), Arc::clone(state));
+    let stopping = async move {
+        match interrupting.canceller.stop_all(&marked).await {
+            Ok(_) => {
+                let (session, waited) = (next.session_id, began.elapsed());
+                interrupting
+                    .metrics
+                    .cancelled(session, "interrupted", waited);
+                // It waits no more: its first hint may have found the session still busy.
+                interrupting.intake.hint(next);
+            }
             Err(error) => {
                 tracing::warn!(turn_id = %next.turn_id, %error, "interrupt left to the look");
             }
         }
-    });
+    };
+    state.tasks.spawn(stopping.in_current_span());
 }
 
 fn mismatch() -> ApiError {

@@ -1,7 +1,7 @@
 //! All routes, and what every request passes on its way to them.
 
 use crate::{
-    body_limit, cors, error, error::ApiError, guard::Guard, openapi::service, request_id,
+    body_limit, cors, error, error::ApiError, guard::Guard, measured, openapi::service, request_id,
     routes::page, state::ApiState,
 };
 use poem::{
@@ -17,6 +17,7 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
     let origins: Arc<[String]> = state.config.cors_origins.clone().into();
     let guard = Guard::new(&state.config);
     let limits = Arc::clone(&state);
+    let metrics = Arc::clone(&state.metrics);
     routes(&state)
         .data(state)
         .around(move |endpoint, request| {
@@ -29,6 +30,9 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
         .with(CatchPanic::new().with_handler(panicked))
         .around(error::shaped)
         .around(move |endpoint, request| cors::crossed(endpoint, request, Arc::clone(&origins)))
+        .around(move |endpoint, request| {
+            measured::measured(endpoint, request, Arc::clone(&metrics))
+        })
         .around(move |endpoint, request| request_id::named(endpoint, request, Arc::clone(&ids)))
         .boxed()
 }
@@ -42,8 +46,8 @@ fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
         .at("/page.css", get(page::style))
         .nest("/docs", docs)
         .at("/openapi.json", get(spec))
-        .at("/livez", Arc::clone(&api))
-        .at("/readyz", Arc::clone(&api))
+        .nest_no_strip("/livez", Arc::clone(&api))
+        .nest_no_strip("/readyz", Arc::clone(&api))
         .nest_no_strip("/api", api);
     if state.config.base_path.is_empty() {
         own

@@ -3,6 +3,7 @@
 use crate::{config::AuthMode, error::ApiError, state::Services};
 use copilot_core::{id::UserId, session::Owner};
 use poem::{FromRequest, Request, RequestBody, Result};
+use tracing::Span;
 
 /// The one user of local mode.
 const LOCAL_USER: &str = "local";
@@ -29,10 +30,10 @@ impl Caller {
 impl<'a> FromRequest<'a> for Caller {
     async fn from_request(request: &'a Request, body: &mut RequestBody) -> Result<Self> {
         let services = Services::from_request(request, body).await?;
-        match services.config.auth {
-            AuthMode::Local => Ok(Self {
-                owner: Owner::User(UserId::new(LOCAL_USER)),
-            }),
-        }
+        let owner = match services.config.auth {
+            AuthMode::Local => Owner::User(UserId::new(LOCAL_USER)),
+        };
+        Span::current().record("user_id", owner.user().map(UserId::tail));
+        Ok(Self { owner })
     }
 }

@@ -3,7 +3,7 @@
 use crate::problem::{FieldError, Problem, ProblemJson};
 use copilot_core::port::{ErrorKind, PortError};
 use poem::{
-    Endpoint, IntoResponse, Request, Response, Result,
+    Endpoint, IntoResponse, PathPattern, Request, Response, Result,
     error::{MethodNotAllowedError, NotFoundError, ReadBodyError},
     http::StatusCode,
 };
@@ -12,6 +12,7 @@ use poem_openapi::{
     error::{ContentTypeError, ParseParamError, ParsePathError},
 };
 use std::{error::Error, sync::Arc};
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 /// When it is worth coming back after a 429 or a 503, in seconds.
@@ -140,6 +141,15 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// A task that a request waited for has panicked.
+    #[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
+    pub(crate) fn lost_task(error: JoinError) -> Self {
+        tracing::error!(%error, "request failed");
+        Self::internal()
+    }
+}
+
 impl From<PortError> for ApiError {
     /// Logs the error: this is where it is handled.
     fn from(error: PortError) -> Self {
@@ -168,7 +178,14 @@ fn causes(error: &dyn Error) -> String {
 pub(crate) async fn shaped<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Result<Response> {
     Ok(match endpoint.call(request).await {
         Ok(output) => output.into_response(),
-        Err(error) => respond(error),
+        Err(error) => {
+            let route = error.data::<PathPattern>().cloned();
+            let mut response = respond(error);
+            if let Some(route) = route {
+                response.set_data(route);
+            }
+            response
+        }
     })
 }
 

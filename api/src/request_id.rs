@@ -1,6 +1,10 @@
 //! Names every request, and puts on its response what every response carries.
 
-use crate::{limits::REQUEST_ID_CHARS, problem};
+use crate::{
+    limits::REQUEST_ID_CHARS,
+    problem,
+    request_span::{request_span, traceparent},
+};
 use copilot_core::id::IdSource;
 use poem::{
     Endpoint, Request, Response, Result,
@@ -13,25 +17,28 @@ use std::sync::Arc;
 use tracing::Instrument;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Keeps the client's id of the request, or makes one.
+/// Keeps the client's id of the request, or makes one; keeps its trace, if it has one.
 pub(crate) async fn named<E: Endpoint>(
     endpoint: Arc<E>,
-    request: Request,
+    mut request: Request,
     ids: Arc<dyn IdSource>,
 ) -> Result<Response> {
     let id = kept(request.headers()).unwrap_or_else(|| ids.next().to_string());
-    let span = tracing::info_span!(
-        "request",
-        request_id = %id,
-        method = %request.method(),
-        path = request.uri().path(),
-    );
+    let trace = traceparent(request.headers());
+    let span = request_span(&request, &id, trace.as_ref());
+    if let Some(trace) = &trace {
+        request.set_data(trace.clone());
+    }
     let response = endpoint.get_response(request).instrument(span).await;
     let mut response = problem::complete(response, &id).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(X_REQUEST_ID, id);
+    }
+    if let Some(Ok(trace)) = trace.map(|trace| HeaderValue::try_from(trace.as_str())) {
+        headers.insert(TRACEPARENT, trace);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers

@@ -1,11 +1,28 @@
 //! The API as a part of a process.
 
-use crate::{ApiParts, ApiState, UnservedSetting, serve};
+use crate::{ApiMetrics, ApiParts, ApiState, UnservedSetting, serve};
 use copilot_core::service::{closing::Closer, watch::Watch};
-use copilot_runtime::{adapters::Adapters, lifecycle::Lifecycle, settings::Settings};
+use copilot_runtime::{
+    adapters::Adapters,
+    lifecycle::Lifecycle,
+    metrics::Registry,
+    settings::Settings,
+    tracking::{TrackingError, tracking},
+};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Setting(#[from] UnservedSetting),
+    /// Tracking.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
+}
 
 /// Serves on `listener` until the process stops.
 pub fn start(
@@ -13,14 +30,17 @@ pub fn start(
     adapters: Adapters,
     listener: TcpListener,
     lifecycle: &Lifecycle,
-) -> Result<(), UnservedSetting> {
+    registry: &mut Registry,
+) -> Result<(), StartError> {
     let closer = Closer::new(
         Arc::clone(&adapters.store),
         Arc::clone(&adapters.streams),
         Arc::clone(&adapters.ids),
+        Arc::clone(&adapters.ends),
     );
     let watch = Watch::new(Arc::clone(&adapters.store), closer);
     let tasks = TaskTracker::new();
+    let (tracker, tracking) = tracking(&settings.tracking)?;
     let state = ApiState::new(ApiParts {
         store: adapters.store,
         streams: adapters.streams,
@@ -29,6 +49,9 @@ pub fn start(
         ids: adapters.ids,
         watch: Arc::clone(&watch),
         ready_parts: adapters.ready_parts,
+        ends: adapters.ends,
+        metrics: ApiMetrics::register(registry),
+        tracker,
         config: settings.try_into()?,
         tasks: tasks.clone(),
     });
@@ -42,7 +65,11 @@ pub fn start(
             hard.run_until_cancelled(tasks.wait()).await;
             served.cancel();
         };
-        tokio::join!(serving, watch.run(served.clone()));
+        tokio::join!(
+            serving,
+            watch.run(served.clone()),
+            tracking.run(served.clone())
+        );
         Ok(())
     });
     Ok(())

@@ -1,16 +1,19 @@
 //! What every handler may use.
 
-use crate::{config::ApiConfig, health_probe::HealthProbe};
+use crate::{config::ApiConfig, health_probe::HealthProbe, metrics::ApiMetrics};
 use copilot_core::{
     id::IdSource,
     port::{
         cancel::CancelBus, queue::TurnQueue, ready::ReadyPart, store::Store, stream::TurnStreams,
+        turn_ends::TurnEnds,
     },
     service::{
         cancelling::Canceller, closing::Closer, deleting::Deleter, intake::Intake,
         readiness::Readiness, reading::Reading, watch::Watch,
     },
+    traceparent::Traceparent,
 };
+use copilot_runtime::tracking::Tracker;
 use poem::{FromRequest, Request, RequestBody, Result};
 use std::{ops::Deref, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -31,6 +34,12 @@ pub struct ApiParts {
     pub watch: Arc<Watch>,
     /// What `/readyz` asks beside the database.
     pub ready_parts: Vec<Arc<dyn ReadyPart>>,
+    /// Who is told of each turn's end.
+    pub ends: Arc<dyn TurnEnds>,
+    /// What is counted.
+    pub metrics: Arc<ApiMetrics>,
+    /// Who is told of each user's message.
+    pub tracker: Tracker,
     /// Settings.
     pub config: ApiConfig,
     /// Where tasks run that outlive their request; its owner waits for it.
@@ -47,6 +56,8 @@ pub struct ApiState {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) health: HealthProbe,
     pub(crate) readiness: Readiness,
+    pub(crate) metrics: Arc<ApiMetrics>,
+    pub(crate) tracker: Tracker,
     pub(crate) config: ApiConfig,
     pub(crate) tasks: TaskTracker,
     /// The server is about to stop: `/readyz` fails.
@@ -67,10 +78,18 @@ impl ApiState {
             ids,
             watch,
             ready_parts,
+            ends,
+            metrics,
+            tracker,
             config,
             tasks,
         } = parts;
-        let closer = Closer::new(Arc::clone(&store), Arc::clone(&streams), Arc::clone(&ids));
+        let closer = Closer::new(
+            Arc::clone(&store),
+            Arc::clone(&streams),
+            Arc::clone(&ids),
+            Arc::clone(&ends),
+        );
         let stopping = CancellationToken::new();
         Arc::new(Self {
             intake: Intake::new(Arc::clone(&store), queue, tasks.clone()),
@@ -84,6 +103,7 @@ impl ApiState {
                 Arc::clone(&store),
                 Arc::clone(&streams),
                 cancels,
+                ends,
                 tasks.clone(),
             ),
             reading: Reading::new(Arc::clone(&store), streams, watch),
@@ -91,6 +111,8 @@ impl ApiState {
             readiness: Readiness::new(Arc::clone(&store), ready_parts, stopping.clone()),
             store,
             ids,
+            metrics,
+            tracker,
             config,
             tasks,
             stopping,
@@ -99,13 +121,21 @@ impl ApiState {
     }
 }
 
-/// Gives a handler the state.
-pub(crate) struct Services(Arc<ApiState>);
+/// Gives a handler the state, and what the request says beside its parameters.
+pub(crate) struct Services {
+    state: Arc<ApiState>,
+    trace: Option<Traceparent>,
+}
 
 impl Services {
     /// The state itself, for a task that outlives the request.
     pub(crate) fn state(&self) -> &Arc<ApiState> {
-        &self.0
+        &self.state
+    }
+
+    /// The trace that the request belongs to.
+    pub(crate) const fn trace(&self) -> Option<&Traceparent> {
+        self.trace.as_ref()
     }
 }
 
@@ -113,7 +143,7 @@ impl Deref for Services {
     type Target = ApiState;
 
     fn deref(&self) -> &ApiState {
-        &self.0
+        &self.state
     }
 }
 
@@ -126,6 +156,9 @@ impl<'a> FromRequest<'a> for Services {
                 poem::http::StatusCode::INTERNAL_SERVER_ERROR,
             )
         })?;
-        Ok(Self(Arc::clone(state)))
+        Ok(Self {
+            state: Arc::clone(state),
+            trace: request.data::<Traceparent>().cloned(),
+        })
     }
 }

@@ -1,15 +1,17 @@
 //! What every part of the executor is given.
 
-use crate::{lease::LeaseClock, running::Running};
+use crate::{lease::LeaseClock, metrics::ExecutorMetrics, running::Running};
 use copilot_core::{
     clock::Clock,
     id::{IdSource, TurnId},
     port::{
         cancel::CancelBus,
         queue::TurnQueue,
-        store::{ClaimRules, Lease, Store},
+        store::{ClaimRules, Fence, Lease, Store},
         stream::TurnStreams,
+        turn_ends::TurnEnds,
     },
+    position::Attempt,
     service::closing::Closer,
     turn::TurnKey,
 };
@@ -50,6 +52,18 @@ pub struct Ports {
     pub ids: Arc<dyn IdSource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who is told of each turn's end.
+    pub ends: Arc<dyn TurnEnds>,
+    /// What is counted.
+    pub metrics: Arc<ExecutorMetrics>,
+}
+
+/// A turn that was let go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubtful {
+    pub key: TurnKey,
+    /// The attempt whose end may be stored although nobody was told of it.
+    pub untold: Option<Attempt>,
 }
 
 /// Everything, as handed around inside.
@@ -60,6 +74,8 @@ pub(crate) struct Deps {
     pub cancels: Arc<dyn CancelBus>,
     pub ids: Arc<dyn IdSource>,
     pub clock: Arc<dyn Clock>,
+    pub ends: Arc<dyn TurnEnds>,
+    pub metrics: Arc<ExecutorMetrics>,
     pub engine: Arc<Engine>,
     pub config: ExecutorConfig,
     pub running: Arc<Running>,
@@ -68,8 +84,9 @@ pub(crate) struct Deps {
     pub tasks: TaskTracker,
     /// Turns whose stream ended too; their owner is cleared in batches.
     pub finished: Mutex<Vec<TurnId>>,
-    /// Turns that this process let go without knowing whether their end was stored.
-    pub doubtful: Mutex<Vec<TurnKey>>,
+    /// Turns that this process let go without knowing whether their stream, or even their row,
+    /// has its end.
+    pub doubtful: Mutex<Vec<Doubtful>>,
 }
 
 impl Deps {
@@ -95,14 +112,26 @@ impl Deps {
 
     /// Notes that a turn was let go: if it has ended after all, the look ends its stream.
     pub(crate) fn let_go(&self, key: TurnKey) {
+        self.look_after(Doubtful { key, untold: None });
+    }
+
+    /// [`Self::let_go`], when this attempt may have ended the turn without knowing it: the look
+    /// tells of that end.
+    pub(crate) fn let_go_in_doubt(&self, Fence { key, attempt }: Fence) {
+        let untold = Some(attempt);
+        self.look_after(Doubtful { key, untold });
+    }
+
+    /// Leaves a turn to the look.
+    pub(crate) fn look_after(&self, turn: Doubtful) {
         self.doubtful
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(key);
+            .push(turn);
     }
 
     /// Takes the turns that were let go.
-    pub(crate) fn take_doubtful(&self) -> Vec<TurnKey> {
+    pub(crate) fn take_doubtful(&self) -> Vec<Doubtful> {
         std::mem::take(&mut *self.doubtful.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -5,6 +5,7 @@ use crate::{
     appender::{BACKLOG, Told, Unsaved},
     halt::{Halt, StopCause},
     lease::LeaseClock,
+    metrics::ExecutorMetrics,
 };
 use async_trait::async_trait;
 use copilot_core::{
@@ -17,9 +18,10 @@ use copilot_core::{
     port::{
         PortError,
         store::{Commit, EndCommit, Fence, Groundwork, ReplyCommit, ResultCommit, Store, end_of},
+        turn_ends::EndedTurn,
     },
     service::last_words::{Draft, last_words},
-    turn::{FinishReason, Turn, TurnError, TurnStatus, Usage},
+    turn::{FinishReason, Turn, TurnError, Usage},
 };
 use copilot_engine::{InFlight, Journal, Reply, Show, Stopped};
 use rand::RngExt;
@@ -38,6 +40,14 @@ pub(crate) struct JournalParts {
     pub ids: Arc<dyn IdSource>,
     pub lease: Arc<LeaseClock>,
     pub halt: Arc<Halt>,
+    pub metrics: Arc<ExecutorMetrics>,
+    pub claimed_at: Instant,
+}
+
+/// What the last reply has cost.
+struct Cost {
+    model: String,
+    usage: Usage,
 }
 
 /// Writes down one attempt at one turn.
@@ -52,10 +62,14 @@ pub(crate) struct TurnJournal {
     /// Calls of the last committed reply, while one of them is not done.
     unfinished: Vec<LedgerCall>,
     in_flight: InFlight,
+    /// Calls that the turn's replies have made.
+    tools: usize,
+    /// From the claim to the first piece of the answer.
+    first_delta: Option<Duration>,
     /// Whether the last commit may have been stored all the same: then nothing more may be
     /// written on top of what this attempt believes.
     is_in_doubt: bool,
-    ended: Option<TurnStatus>,
+    ended: Option<EndedTurn>,
 }
 
 impl TurnJournal {
@@ -83,6 +97,11 @@ impl TurnJournal {
             // Goes out with the first begin, which writes all that is unsaved.
             unsaved.push(pen.write(reset));
         }
+        let own = groundwork
+            .history
+            .iter()
+            .filter(|message| message.turn_id == turn.id);
+        let tools = own.map(|message| message.tool_calls.len()).sum();
         let journal = Self {
             parts,
             fence,
@@ -93,6 +112,8 @@ impl TurnJournal {
             next_place: groundwork.next_place,
             unfinished: groundwork.unfinished.clone(),
             in_flight: InFlight::default(),
+            tools,
+            first_delta: None,
             is_in_doubt: false,
             ended: None,
         };
@@ -104,8 +125,8 @@ impl TurnJournal {
         self.in_flight.clone()
     }
 
-    /// The terminal status, once the end is committed.
-    pub(crate) const fn ended(&self) -> Option<TurnStatus> {
+    /// The end, once it is committed.
+    pub(crate) const fn ended(&self) -> Option<EndedTurn> {
         self.ended
     }
 
@@ -124,15 +145,18 @@ impl TurnJournal {
             self.next_place,
             ids,
         );
-        let mut usage = self.turn.usage;
+        let mut last = None;
         // What a stopped reply has cost counts too.
         if let (Some(partial), Some(answer)) = (self.in_flight.partial(), messages.last_mut()) {
-            usage = usage.plus(partial.usage);
             answer.metadata.usage = Some(partial.usage);
-            answer.metadata.model = Some(partial.model);
+            answer.metadata.model = Some(partial.model.clone());
             answer.metadata.duration_ms = Some(partial.duration_ms);
+            last = Some(Cost {
+                model: partial.model,
+                usage: partial.usage,
+            });
         }
-        self.end(&ending, usage, self.turn.steps, messages).await
+        self.end(&ending, last, self.turn.steps, messages).await
     }
 
     /// Says that nothing more will come. After a committed end this also ends the stream.
@@ -140,6 +164,15 @@ impl TurnJournal {
         if self.ended.is_some() {
             // A closed channel means that the stream is another's: nothing to end.
             let _ = self.told.send(Told::Finish).await;
+        }
+    }
+
+    fn note_first_delta(&mut self) {
+        let after = self.parts.claimed_at.elapsed();
+        self.first_delta = Some(after);
+        let is_first = self.turn.attempt == 1 && self.turn.steps == 0;
+        if is_first {
+            self.parts.metrics.first_chunk(after);
         }
     }
 
@@ -200,10 +233,12 @@ impl TurnJournal {
     async fn end(
         &mut self,
         ending: &Ending,
-        usage: Usage,
+        last: Option<Cost>,
         steps: u32,
         messages: Vec<NewMessage>,
     ) -> Result<(), Stopped> {
+        let spent = last.as_ref().map(|cost| cost.usage).unwrap_or_default();
+        let usage = self.turn.usage.plus(spent);
         let closing = self.pen.end(self.turn.id, ending, usage);
         let mut parts = self.unsaved.all();
         parts.extend(closing.iter().cloned());
@@ -221,7 +256,21 @@ impl TurnJournal {
             async move { store.commit_end(fence, commit).await }
         })
         .await?;
-        self.ended = Some(ending.status());
+        if let Some(Cost { model, usage }) = last {
+            self.parts.metrics.replied(&model, usage);
+        }
+        self.ended = Some(EndedTurn {
+            key: self.fence.key,
+            attempt: self.fence.attempt,
+            status: ending.status(),
+            finish_reason: ending.finish_reason(),
+            steps,
+            tools: self.tools,
+            usage,
+            first_delta: self.first_delta,
+            created_at: self.turn.created_at,
+            started_at: self.turn.started_at,
+        });
         self.unsaved.clear();
         for entry in closing {
             // The turn has ended; a stream that is another's is its own affair.
@@ -272,6 +321,9 @@ impl TurnJournal {
 #[async_trait]
 impl Journal for TurnJournal {
     async fn show(&mut self, what: Show) -> Result<(), Stopped> {
+        if self.first_delta.is_none() && !matches!(what, Show::StepStarts) {
+            self.note_first_delta();
+        }
         let entries = match what {
             Show::StepStarts => vec![self.pen.write(Event::StartStep)],
             Show::Text(delta) => self.pen.text(delta),
@@ -331,8 +383,10 @@ impl Journal for TurnJournal {
             async move { store.commit_reply(fence, commit).await }
         })
         .await?;
+        self.parts.metrics.replied(&reply.model, reply.usage);
         self.unsaved.clear();
         self.next_place += 1;
+        self.tools += calls.len();
         self.turn.steps = step;
         self.turn.usage = usage;
         self.unfinished = calls;
@@ -403,15 +457,16 @@ impl Journal for TurnJournal {
         reply: Option<Reply>,
         reason: FinishReason,
     ) -> Result<(), Stopped> {
-        let usage = reply
-            .as_ref()
-            .map_or(self.turn.usage, |reply| self.turn.usage.plus(reply.usage));
         let steps = self.turn.steps + u32::from(reply.is_some());
         let messages = reply
             .iter()
             .map(|reply| self.assistant_message(reply, Some(reason)))
             .collect();
-        self.end(&Ending::Completed(reason), usage, steps, messages)
+        let last = reply.map(|reply| Cost {
+            model: reply.model,
+            usage: reply.usage,
+        });
+        self.end(&Ending::Completed(reason), last, steps, messages)
             .await
     }
 

@@ -10,6 +10,7 @@ mod halt;
 mod journal;
 mod lease;
 mod look;
+mod metrics;
 mod model_provider;
 mod role;
 mod running;
@@ -17,6 +18,7 @@ mod setup;
 mod turn_task;
 
 pub use deps::{ExecutorConfig, Ports};
+pub use metrics::ExecutorMetrics;
 pub use role::{StartError, start};
 pub use setup::{SetupError, engine, executor_config};
 
@@ -56,6 +58,7 @@ impl Executor {
             Arc::clone(&ports.store),
             Arc::clone(&ports.streams),
             Arc::clone(&ports.ids),
+            Arc::clone(&ports.ends),
         );
         let deps = Arc::new(Deps {
             store: ports.store,
@@ -64,6 +67,8 @@ impl Executor {
             cancels: ports.cancels,
             ids: ports.ids,
             clock: ports.clock,
+            ends: ports.ends,
+            metrics: ports.metrics,
             engine,
             config,
             running: Arc::clone(&running),
@@ -81,6 +86,7 @@ impl Executor {
             clock: lease,
         };
         heartbeat.register().await?;
+        deps.metrics.set_capacity(config.concurrency);
         Ok(Self { deps, heartbeat })
     }
 
@@ -109,6 +115,7 @@ impl Executor {
 }
 
 async fn drain(deps: &Deps, hurry: &CancellationToken) {
+    deps.metrics.set_capacity(0);
     deps.tasks.close();
     let running = deps.tasks.len();
     if running > 0 {

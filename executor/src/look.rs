@@ -4,7 +4,7 @@
 //! executor died too early, and purges what was deleted. No leader, no republishing.
 
 use crate::{
-    deps::Deps,
+    deps::{Deps, Doubtful},
     running::{Registration, Running},
     turn_task,
 };
@@ -13,7 +13,8 @@ use copilot_core::{
     pen::Ending,
     port::{
         PortError,
-        store::{CloseCause, RaiseIf},
+        store::{CloseCause, RaiseIf, Recorded},
+        turn_ends::EndedTurn,
     },
     service::closing::{Closed, StreamEnd},
     turn::{ErrorCode, Turn, TurnError, TurnKey},
@@ -162,7 +163,7 @@ async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
         };
         match deps.closer.close(key, when, &ending).await {
             Ok(Closed::Ended(stream)) => {
-                tracing::info!(turn_id = %key.turn_id, ?cause, "turn ended by the look");
+                tracing::debug!(turn_id = %key.turn_id, ?cause, "turn ended by the look");
                 if stream == StreamEnd::Written {
                     deps.stream_ended(key);
                 }
@@ -178,15 +179,18 @@ async fn close_what_nobody_ends(deps: &Deps) -> Result<(), PortError> {
 }
 
 async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
-    let mut unsure = deps.store.unfinished_streams(LIMIT).await?;
-    unsure.extend(deps.take_doubtful());
-    for key in unsure {
-        match finish_stream(deps, key).await {
+    let unfinished = deps.store.unfinished_streams(LIMIT).await?;
+    let unfinished = unfinished
+        .into_iter()
+        .map(|key| Doubtful { key, untold: None });
+    for turn in unfinished.chain(deps.take_doubtful()) {
+        let key = turn.key;
+        match finish_stream(deps, turn).await {
             Ok(StreamEnd::Written) => deps.stream_ended(key),
             Ok(StreamEnd::Missing) => deps.let_go(key),
             Err(error) => {
                 tracing::warn!(turn_id = %key.turn_id, %error, source = %error.source, "ended turn not read");
-                deps.let_go(key);
+                deps.look_after(turn);
             }
         }
     }
@@ -202,12 +206,23 @@ async fn finish_streams(deps: &Deps) -> Result<(), PortError> {
 }
 
 /// Ends the stream of a turn that has ended; one that has not, or is gone, needs nothing.
-async fn finish_stream(deps: &Deps, key: TurnKey) -> Result<StreamEnd, PortError> {
-    match deps.store.recorded(key).await? {
+async fn finish_stream(deps: &Deps, turn: Doubtful) -> Result<StreamEnd, PortError> {
+    match deps.store.recorded(turn.key).await? {
         Some(recorded) if recorded.turn.status.is_terminal() => {
+            if turn.untold == Some(recorded.turn.attempt) {
+                tell_end(deps, &recorded);
+            }
             Ok(deps.closer.finish_stream(recorded).await)
         }
         Some(_) | None => Ok(StreamEnd::Written),
+    }
+}
+
+/// Tells of an end that was stored although its commit seemed to fail.
+fn tell_end(deps: &Deps, Recorded { turn, parts }: &Recorded) {
+    if let Some(reason) = turn.finish_reason {
+        let ended = EndedTurn::of(turn, turn.status, reason, parts);
+        deps.ends.ended(&ended);
     }
 }
 

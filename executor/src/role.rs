@@ -1,8 +1,10 @@
 //! The executor as a part of a process.
 
-use crate::{Executor, Ports, SetupError, engine, executor_config};
+use crate::{Executor, ExecutorMetrics, Ports, SetupError, engine, executor_config, metrics};
 use copilot_core::port::PortError;
-use copilot_runtime::{adapters::Adapters, lifecycle::Lifecycle, settings::Settings};
+use copilot_runtime::{
+    adapters::Adapters, lifecycle::Lifecycle, metrics::Registry, settings::Settings,
+};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -22,9 +24,12 @@ pub async fn start(
     settings: &Settings,
     adapters: Adapters,
     lifecycle: &Lifecycle,
+    registry: &mut Registry,
     delay: Duration,
 ) -> Result<(), StartError> {
-    let engine = engine(settings, Arc::clone(&adapters.ids))?;
+    let metrics = ExecutorMetrics::register(registry, metrics::models(&settings.llm));
+    let meter = Arc::<ExecutorMetrics>::clone(&metrics);
+    let engine = engine(settings, Arc::clone(&adapters.ids), meter)?;
     let ports = Ports {
         store: adapters.store,
         streams: adapters.streams,
@@ -32,6 +37,8 @@ pub async fn start(
         cancels: adapters.cancels,
         ids: adapters.ids,
         clock: adapters.clock,
+        ends: adapters.ends,
+        metrics,
     };
     let executor = Executor::start(ports, engine, executor_config(settings))
         .await

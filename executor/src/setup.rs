@@ -9,8 +9,8 @@ use copilot_core::{
     port::store::{ClaimRules, Lease},
 };
 use copilot_engine::{
-    Engine, EngineConfig, EngineParts, Prompt, RetryPolicy, jitter::RandomJitter,
-    prompt::PromptError, registry::RegistryError,
+    Engine, EngineConfig, EngineParts, Prompt, RetryPolicy, Secrets, ToolMeter,
+    jitter::RandomJitter, prompt::PromptError, registry::RegistryError,
 };
 use copilot_runtime::settings::{LlmSettings, Program, Settings};
 use copilot_tools::{DocIndex, LoadDocsError, ToolDeps, catalogue};
@@ -45,7 +45,11 @@ pub enum SetupError {
 }
 
 /// The engine that `settings` describe. Reads the persona and the documentation.
-pub fn engine(settings: &Settings, ids: Arc<dyn IdSource>) -> Result<Arc<Engine>, SetupError> {
+pub fn engine(
+    settings: &Settings,
+    ids: Arc<dyn IdSource>,
+    meter: Arc<dyn ToolMeter>,
+) -> Result<Arc<Engine>, SetupError> {
     let llm = &settings.llm;
     let docs = Arc::new(DocIndex::load(&settings.tools.docs_paths)?);
     let parts = EngineParts {
@@ -55,6 +59,7 @@ pub fn engine(settings: &Settings, ids: Arc<dyn IdSource>) -> Result<Arc<Engine>
         config: engine_config(settings),
         ids,
         jitter: Arc::new(RandomJitter),
+        meter,
     };
     Ok(Arc::new(Engine::new(parts)))
 }
@@ -119,5 +124,11 @@ fn engine_config(settings: &Settings) -> EngineConfig {
             max_retries: llm.max_retries,
             ..RetryPolicy::default()
         },
+        secrets: secrets(llm),
     }
+}
+
+fn secrets(llm: &LlmSettings) -> Secrets {
+    let headers = llm.headers.iter().map(|(_, value)| value.clone());
+    Secrets::new(llm.api_key.clone().into_iter().chain(headers))
 }

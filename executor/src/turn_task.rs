@@ -5,22 +5,45 @@ use crate::{
     deps::Deps,
     halt::{Halt, StopCause},
     journal::{JournalParts, TurnJournal},
+    metrics::ActiveTurn,
     running::Registration,
 };
 use copilot_core::{
+    clock::millis,
+    id::UserId,
     pen::Ending,
     port::store::{Fence, Groundwork, HandBack},
     service::closing::StreamEnd,
-    turn::{ErrorCode, Turn, TurnError, TurnStatus},
+    traceparent::Traceparent,
+    turn::{ErrorCode, Turn, TurnError},
 };
 use copilot_engine::TurnInput;
 use futures::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 /// Runs a claimed turn. Whatever happens, it ends here with a committed end, a hand-back, or
 /// because the turn is somebody else's.
 pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
+    let span = span(&turn);
+    run_claimed(deps, registration, turn).instrument(span).await;
+}
+
+/// Names the turn on every line that is logged while it runs.
+fn span(turn: &Turn) -> Span {
+    let trace = turn.request.traceparent.as_ref();
+    tracing::error_span!(
+        "turn",
+        session_id = turn.session_id.tag(),
+        turn_id = %turn.id,
+        attempt = turn.attempt,
+        user_id = turn.user_id.as_ref().map(UserId::tail),
+        trace_id = trace.map(Traceparent::trace_id),
+    )
+}
+
+async fn run_claimed(deps: &Deps, registration: &Registration, turn: Turn) {
     let key = turn.key();
     let fence = Fence {
         key,
@@ -30,20 +53,12 @@ pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
     if turn.cancel_requested {
         halt.stop(StopCause::Cancelled);
     }
-    let claimed_at = Instant::now();
-    tracing::info!(
-        session_id = %key.session_id, turn_id = %key.turn_id, attempt = turn.attempt,
-        queued_ms = queued_ms(&turn), "turn claimed"
-    );
+    let _active = claimed(deps, &turn);
     let outcome = AssertUnwindSafe(attempt(deps, halt, turn))
         .catch_unwind()
         .await;
     let why = match outcome {
-        Ok((Outcome::Ended(status), stream)) => {
-            tracing::info!(
-                session_id = %key.session_id, turn_id = %key.turn_id, attempt = fence.attempt,
-                status = status.as_str(), total_ms = millis(claimed_at.elapsed()), "turn finished"
-            );
+        Ok((Outcome::Ended, stream)) => {
             match stream {
                 StreamEnd::Written => deps.stream_ended(key),
                 StreamEnd::Missing => deps.let_go(key),
@@ -53,21 +68,38 @@ pub(crate) async fn run(deps: &Deps, registration: &Registration, turn: Turn) {
         }
         Ok((Outcome::NotOurs, _)) => {
             tracing::info!(turn_id = %key.turn_id, attempt = fence.attempt, "turn is another's, stopped");
-            deps.let_go(key);
+            deps.let_go_in_doubt(fence);
             return;
         }
-        Ok((Outcome::GivenUp(why), _)) => why,
+        Ok((Outcome::GivenUp(why), _)) => {
+            deps.let_go_in_doubt(fence);
+            why
+        }
         Err(_) => {
             tracing::error!(turn_id = %key.turn_id, attempt = fence.attempt, "turn task panicked");
+            deps.let_go(key);
             HandBack::Lost
         }
     };
-    deps.let_go(key);
     hand_back(deps, fence, why).await;
 }
 
+/// Says that the turn is worked on here now.
+fn claimed(deps: &Deps, turn: &Turn) -> ActiveTurn {
+    let waited = turn.started_at.map(|started| started - turn.created_at);
+    let queued = waited.and_then(|waited| waited.to_std().ok());
+    tracing::info!(
+        session_id = turn.session_id.tag(),
+        turn_id = %turn.id,
+        attempt = turn.attempt,
+        queued = queued.map(millis),
+        "turn claimed"
+    );
+    deps.metrics.claimed(queued.filter(|_| turn.attempt == 1))
+}
+
 enum Outcome {
-    Ended(TurnStatus),
+    Ended,
     NotOurs,
     GivenUp(HandBack),
 }
@@ -90,6 +122,8 @@ async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> (Outcome, StreamE
         ids: Arc::clone(&deps.ids),
         lease: Arc::clone(&deps.lease),
         halt: Arc::clone(halt),
+        metrics: Arc::clone(&deps.metrics),
+        claimed_at: Instant::now(),
     };
     let (journal, unsaved, told) = TurnJournal::open(parts, turn.clone(), &groundwork);
     let appender = Appender {
@@ -137,6 +171,9 @@ async fn work(
         }
     }
     let outcome = conclude(halt, &mut journal).await;
+    if let Some(ended) = journal.ended() {
+        deps.ends.ended(&ended);
+    }
     journal.close().await;
     outcome
 }
@@ -155,7 +192,7 @@ async fn conclude(halt: &Halt, journal: &mut TurnJournal) -> Outcome {
         let _ = journal.conclude(ending).await;
     }
     match journal.ended() {
-        Some(status) => Outcome::Ended(status),
+        Some(_) => Outcome::Ended,
         None if halt.cause() == Some(StopCause::Fenced) => Outcome::NotOurs,
         None => Outcome::GivenUp(HandBack::Lost),
     }
@@ -181,13 +218,4 @@ fn until_deadline(deps: &Deps, turn: &Turn) -> Duration {
         .map_or(deps.config.rules.timeout, |deadline| {
             (deadline - deps.clock.now()).to_std().unwrap_or_default()
         })
-}
-
-fn queued_ms(turn: &Turn) -> i64 {
-    turn.started_at
-        .map_or(0, |started| (started - turn.created_at).num_milliseconds())
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -55,7 +55,7 @@ impl AiSdkRoutes {
             key: chat.last_id,
             ..Said::default()
         };
-        let turn = accept(services.state(), caller.owner(), session, said).await?;
+        let turn = accept(&services, caller.owner(), session, said).await?;
         let opening = Opening {
             profile,
             after: Position::ZERO,

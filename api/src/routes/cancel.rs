@@ -5,11 +5,14 @@ use crate::{
     dto::cancel::{CancelBody, CancelledDto},
     error::ApiError,
     fields::OptionalJsonBody,
+    metrics::ApiMetrics,
     openapi::Tag,
     state::Services,
 };
+use copilot_core::service::cancelling::CancelReason;
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 use tokio::time::Instant;
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub(crate) struct CancelRoutes;
@@ -35,16 +38,25 @@ impl CancelRoutes {
         let began = Instant::now();
         let turn_id = body.0.and_then(|body| body.turn_id);
         let session = session_id.0.into();
-        let outcome = services
-            .canceller
-            .cancel(caller.owner(), session, turn_id.map(Into::into))
-            .await?;
+        // A client that hangs up meanwhile leaves nothing half cancelled.
+        let (canceller, owner) = (services.canceller.clone(), caller.owner().clone());
+        let cancelling = async move {
+            let turn = turn_id.map(Into::into);
+            canceller.cancel(&owner, session, turn).await
+        };
+        let done = services.tasks.spawn(cancelling.in_current_span()).await;
+        let outcome = done.map_err(ApiError::lost_task)??;
         let outcome = outcome.ok_or_else(|| match turn_id {
             Some(turn_id) => ApiError::no_turn(turn_id),
             None => ApiError::no_session(session_id.0),
         })?;
-        let waited_ms = began.elapsed().as_millis();
-        tracing::info!(session_id = %session, outcome = ?outcome.reason, waited_ms, "cancel");
+        let waited = began.elapsed();
+        match outcome.reason {
+            Some(CancelReason::NoActiveSession) => ApiMetrics::cancelled_nothing(session, waited),
+            Some(CancelReason::Dequeued) => services.metrics.cancelled(session, "dequeued", waited),
+            Some(CancelReason::Forced) => services.metrics.cancelled(session, "forced", waited),
+            None => services.metrics.cancelled(session, "stopped", waited),
+        }
         Ok(Json(outcome.into()))
     }
 }

@@ -13,6 +13,8 @@ use crate::{
     state::Services,
 };
 use copilot_core::{
+    clock::millis,
+    id::SessionId,
     port::store::{Files, Page},
     session::{ActiveMessages, MessagePage, NewSession},
 };
@@ -127,8 +129,9 @@ impl SessionRoutes {
             .await?;
         let snapshot = snapshot.ok_or_else(|| ApiError::no_session(session_id.0))?;
         let messages = snapshot.messages.len();
-        let total_ms = began.elapsed().as_millis();
-        tracing::info!(session_id = %session_id.0, messages, total_ms, "session read");
+        let total = millis(began.elapsed());
+        let session = SessionId::from(session_id.0).tag();
+        tracing::info!(session_id = session, messages, total, "session read");
         Ok(Json(snapshot.into()))
     }
 

@@ -49,7 +49,7 @@ impl StreamRoutes {
     ) -> Result<Stream, ApiError> {
         let profile = chosen(&services, &profile, &profile_header)?;
         let said = Said::new(body.0, key.0)?;
-        let turn = accept(services.state(), caller.owner(), session_id.0.into(), said).await?;
+        let turn = accept(&services, caller.owner(), session_id.0.into(), said).await?;
         let opening = Opening {
             profile,
             after: Position::ZERO,

@@ -53,7 +53,7 @@ impl TurnRoutes {
         body: JsonBody<NewTurnBody>,
     ) -> Result<Accepted, ApiError> {
         let said = Said::new(body.0, key.0)?;
-        let turn = accept(services.state(), caller.owner(), session_id.0.into(), said).await?;
+        let turn = accept(&services, caller.owner(), session_id.0.into(), said).await?;
         Ok(Accepted::Turn(Json(turn.into())))
     }
 

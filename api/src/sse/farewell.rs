@@ -1,6 +1,8 @@
 //! The one log line of a response, written whichever way it ends.
 
-use copilot_core::turn::TurnKey;
+use crate::metrics::{ApiMetrics, OpenStream};
+use copilot_core::{clock::millis, turn::TurnKey};
+use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -37,40 +39,40 @@ pub(crate) struct Farewell {
     /// The request's span: its id belongs on the line.
     span: Span,
     began: Instant,
-    first_event_ms: Option<u64>,
+    first_event: Option<Duration>,
     chunks: u64,
     bytes: u64,
-    pub(crate) events: u64,
-    pub(crate) is_resumed: bool,
+    events: u64,
+    is_resumed: bool,
+    open: OpenStream,
     pub(crate) reason: Reason,
 }
 
 impl Farewell {
-    pub(crate) fn new(key: TurnKey, is_resumed: bool) -> Self {
+    pub(crate) fn new(key: TurnKey, is_resumed: bool, metrics: &ApiMetrics) -> Self {
         Self {
             key,
             span: Span::current(),
             began: Instant::now(),
-            first_event_ms: None,
+            first_event: None,
             chunks: 0,
             bytes: 0,
             events: 0,
             is_resumed,
+            open: metrics.stream_opened(),
             reason: Reason::ClientGone,
         }
     }
 
-    /// Counts a piece of the body.
-    pub(crate) fn count(&mut self, bytes: usize) {
+    /// Counts a piece of the body; `events` are all so far.
+    pub(crate) fn count(&mut self, bytes: usize, events: u64) {
+        self.open.wrote(events.saturating_sub(self.events));
+        self.events = events;
         self.chunks += 1;
         self.bytes += bytes as u64;
-        if self.first_event_ms.is_none() && self.events > 0 {
-            self.first_event_ms = Some(self.elapsed_ms());
+        if self.first_event.is_none() && self.events > 0 {
+            self.first_event = Some(self.began.elapsed());
         }
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -78,15 +80,14 @@ impl Drop for Farewell {
     fn drop(&mut self) {
         let _inside = self.span.enter();
         tracing::info!(
-            session_id = %self.key.session_id,
+            session_id = self.key.session_id.tag(),
             turn_id = %self.key.turn_id,
             reason = self.reason.as_str(),
             resumed = self.is_resumed,
             chunks = self.chunks,
-            events = self.events,
             bytes = self.bytes,
-            first_event_ms = self.first_event_ms,
-            total_ms = self.elapsed_ms(),
+            first_event = self.first_event.map(millis),
+            total = millis(self.began.elapsed()),
             "sse closed"
         );
     }

@@ -38,7 +38,7 @@ pub(crate) async fn open(
         source,
         Translator::new(opening.profile),
         Frame::new(turn.id),
-        Farewell::new(turn.key(), opening.is_resumed),
+        Farewell::new(turn.key(), opening.is_resumed, &state.metrics),
         patience,
         state.breaking.clone(),
     );

@@ -204,9 +204,17 @@ impl<S: ShownSource> Telling<S> {
 
     fn counted(&mut self, piece: Bytes) -> Bytes {
         self.sent_at = Instant::now();
-        self.farewell.events = self.frame.events();
-        self.farewell.count(piece.len());
+        self.farewell.count(piece.len(), self.frame.events());
         piece
+    }
+}
+
+impl<S> Drop for Telling<S> {
+    fn drop(&mut self) {
+        // Cut off by the server: nobody else says so.
+        if self.farewell.reason == Reason::ClientGone && self.breaking.is_cancelled() {
+            self.farewell.reason = Reason::Shutdown;
+        }
     }
 }
 
@@ -217,11 +225,13 @@ fn earlier(alarm: Instant, end: Option<Instant>) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::{super::profile::Profile, *};
+    use crate::metrics::ApiMetrics;
     use copilot_core::{
         event::{Entry, FinishMetadata},
         position::Position,
         turn::{FinishReason, TurnKey, Usage},
     };
+    use copilot_runtime::metrics::Registry;
     use futures::StreamExt;
     use std::sync::Arc;
     use tokio::sync::mpsc;
@@ -257,7 +267,7 @@ mod tests {
             Scripted(source),
             Translator::new(Profile::V5),
             Frame::new(key.turn_id),
-            Farewell::new(key, false),
+            Farewell::new(key, false, &ApiMetrics::register(&mut Registry::default())),
             Patience {
                 heartbeat: HEARTBEAT_EVERY,
                 connection_limit,

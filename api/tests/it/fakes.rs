@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use copilot_api::{ApiConfig, ApiParts, ApiState};
+use copilot_api::{ApiConfig, ApiMetrics, ApiParts, ApiState};
 use copilot_core::{
     clock::Timestamp,
     event::{Entry, Event},
@@ -18,12 +18,14 @@ use copilot_core::{
             TurnUpkeep, TurnWork,
         },
         stream::{Append, Appended, Begun, Live, LiveFeed, LiveStatus, TurnStreams},
+        turn_ends::Unheard,
     },
     position::{Attempt, Position},
     service::{closing::Closer, watch::Watch},
     session::{MessagePage, NewSession, Owner, Session, SessionSnapshot, SessionStatus},
     turn::{NewTurn, Turn, TurnKey, TurnRequest, TurnStatus, Usage},
 };
+use copilot_runtime::{metrics::Registry, tracking::Tracker};
 use std::{
     sync::{
         Arc, Mutex,
@@ -478,6 +480,7 @@ pub(crate) fn state(store: &Arc<FakeStore>, config: ApiConfig) -> Arc<ApiState> 
         Arc::<FakeStore>::clone(store),
         Arc::<Silence>::clone(&streams),
         Arc::<SystemIds>::clone(&ids),
+        Arc::new(Unheard),
     );
     ApiState::new(ApiParts {
         store: Arc::<FakeStore>::clone(store),
@@ -487,6 +490,9 @@ pub(crate) fn state(store: &Arc<FakeStore>, config: ApiConfig) -> Arc<ApiState> 
         cancels: Arc::new(Silence),
         ids,
         ready_parts: Vec::new(),
+        ends: Arc::new(Unheard),
+        metrics: ApiMetrics::register(&mut Registry::default()),
+        tracker: Tracker::default(),
         config,
         tasks: TaskTracker::new(),
     })

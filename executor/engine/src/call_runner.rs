@@ -5,6 +5,7 @@ use crate::{
     bounded,
     registry::{ReadyCall, Registry, need_login},
     tool::{ToolContext, ToolError},
+    tool_meter::{Timing, ToolEnd, ToolMeter},
 };
 use copilot_core::{
     ledger::CallOutcome,
@@ -26,20 +27,28 @@ pub struct FatalToolError {
 /// Runs a call and gives its outcome, whatever happens.
 pub async fn run_call(
     registry: &Registry,
+    meter: &dyn ToolMeter,
     context: ToolContext,
     name: &str,
     arguments: &str,
 ) -> Result<CallOutcome, FatalToolError> {
-    match registry.prepare(name, arguments) {
+    let timing = Timing::begin(meter, registry.metered_name(name));
+    let (end, outcome) = match registry.prepare(name, arguments) {
         Ok(ready) => run_ready(ready, &context).await,
-        Err(sentence) => Ok(CallOutcome::Error(sentence)),
-    }
+        Err(sentence) => (ToolEnd::Rejected, Ok(CallOutcome::Error(sentence))),
+    };
+    timing.end(end);
+    outcome
 }
 
-async fn run_ready(ready: ReadyCall, context: &ToolContext) -> Result<CallOutcome, FatalToolError> {
+async fn run_ready(
+    ready: ReadyCall,
+    context: &ToolContext,
+) -> (ToolEnd, Result<CallOutcome, FatalToolError>) {
     let facts = ready.tool.facts();
     if facts.needs_user && context.user_id.is_none() {
-        return Ok(CallOutcome::Output(need_login(context, facts.name)));
+        let answer = need_login(context, facts.name);
+        return (ToolEnd::Rejected, Ok(CallOutcome::Output(answer)));
     }
     let call = AssertUnwindSafe(ready.tool.call(context, ready.input)).catch_unwind();
     let ended = tokio::time::timeout(facts.time_limit, call).await;
@@ -47,26 +56,31 @@ async fn run_ready(ready: ReadyCall, context: &ToolContext) -> Result<CallOutcom
     context.cancel.cancel();
     let failed = |sentence: String| Ok(CallOutcome::Error(bounded::error(&without_nul(sentence))));
     match ended {
-        Ok(Ok(Ok(output))) => Ok(CallOutcome::Output(bounded::output(value_without_nul(
-            output,
-        )))),
-        Ok(Ok(Err(ToolError::Rejected(sentence)))) => failed(sentence),
-        Ok(Ok(Err(ToolError::Fatal(reason)))) => Err(FatalToolError {
-            tool: facts.name.to_owned(),
-            reason,
-        }),
+        Ok(Ok(Ok(output))) => {
+            let output = bounded::output(value_without_nul(output));
+            (ToolEnd::Ok, Ok(CallOutcome::Output(output)))
+        }
+        Ok(Ok(Err(ToolError::Rejected(sentence)))) => (ToolEnd::Rejected, failed(sentence)),
+        Ok(Ok(Err(ToolError::Fatal(reason)))) => {
+            let tool = facts.name.to_owned();
+            (ToolEnd::Failed, Err(FatalToolError { tool, reason }))
+        }
         Ok(Err(_panic)) => {
             tracing::error!(
                 tool = facts.name,
                 call_id = context.call_id,
                 "a tool panicked"
             );
-            failed(format!("{} failed unexpectedly", facts.name))
+            let sentence = format!("{} failed unexpectedly", facts.name);
+            (ToolEnd::Failed, failed(sentence))
         }
-        Err(_elapsed) => failed(format!(
-            "{} did not finish within {} s and was stopped",
-            facts.name,
-            facts.time_limit.as_secs()
-        )),
+        Err(_elapsed) => {
+            let sentence = format!(
+                "{} did not finish within {} s and was stopped",
+                facts.name,
+                facts.time_limit.as_secs()
+            );
+            (ToolEnd::TimedOut, failed(sentence))
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What the operator decides about the loop.
 
-use crate::{effort::Effort, retry::RetryPolicy};
+use crate::{effort::Effort, retry::RetryPolicy, secrets::Secrets};
 use std::time::Duration;
 
 /// The engine's settings, already checked.
@@ -26,6 +26,8 @@ pub struct EngineConfig {
     pub idle_timeout: Duration,
     /// When a failed call is made again.
     pub retry: RetryPolicy,
+    /// What is hidden in the provider's words before they are logged.
+    pub secrets: Secrets,
 }
 
 impl EngineConfig {
@@ -43,6 +45,7 @@ impl EngineConfig {
             max_tools_at_once: 8,
             idle_timeout: Duration::from_mins(2),
             retry: RetryPolicy::default(),
+            secrets: Secrets::default(),
         }
     }
 

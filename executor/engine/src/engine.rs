@@ -14,6 +14,7 @@ use crate::{
     registry::{Registry, read_arguments},
     reply_reader::{ReplyReader, WholeReply},
     tool::ToolContext,
+    tool_meter::ToolMeter,
     turn_input::TurnInput,
 };
 use copilot_core::{
@@ -45,6 +46,8 @@ pub struct EngineParts {
     pub ids: Arc<dyn IdSource>,
     /// Spreads retries.
     pub jitter: Arc<dyn Jitter>,
+    /// Hears how long tools take.
+    pub meter: Arc<dyn ToolMeter>,
 }
 
 /// Runs turns. One for the process; it keeps nothing of a turn.
@@ -324,12 +327,14 @@ impl Run<'_, '_> {
                 if !self.journal.may_start_tool() {
                     return Err(Halt::Stopped);
                 }
-                let (registry, context) = (&self.parts.registry, context(call));
+                let EngineParts {
+                    registry, meter, ..
+                } = self.parts;
+                let context = context(call);
                 running.push(async move {
-                    (
-                        call.id.as_str(),
-                        run_call(registry, context, &call.name, &call.arguments).await,
-                    )
+                    let (name, arguments) = (&call.name, &call.arguments);
+                    let ended = run_call(registry, &**meter, context, name, arguments).await;
+                    (call.id.as_str(), ended)
                 });
             }
             let ended = tokio::select! {

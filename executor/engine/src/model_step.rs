@@ -89,7 +89,10 @@ impl ModelStep<'_> {
     fn note(&self, model: &str, retry: u32, error: &ProviderError, is_visible: bool) {
         let provider = self.provider.name();
         tracing::warn!(provider, model, retry, is_visible, kind = ?error.kind, %error, "a model call failed");
-        if let Some(said) = &error.said {
+        if let Some(said) = &error.said
+            && tracing::enabled!(tracing::Level::DEBUG)
+        {
+            let said = self.config.secrets.hidden(said);
             tracing::debug!(provider, model, said, "the provider's words");
         }
     }

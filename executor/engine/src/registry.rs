@@ -4,6 +4,7 @@ use crate::{
     provider::ToolSpec,
     tool::ToolContext,
     tool_erased::{DynTool, ToolFacts},
+    tool_meter::UNKNOWN_TOOL,
 };
 use copilot_core::{ledger::Effect, message::value_without_nul};
 use jsonschema::Validator;
@@ -79,6 +80,13 @@ impl Registry {
     pub fn effect(&self, name: &str) -> Effect {
         self.find(name)
             .map_or(Effect::Pure, |entry| entry.tool.facts().effect)
+    }
+
+    /// The tool's name as metrics may show it.
+    #[must_use]
+    pub fn metered_name(&self, name: &str) -> &'static str {
+        self.find(name)
+            .map_or(UNKNOWN_TOOL, |entry| entry.tool.facts().name)
     }
 
     /// Checks a call. The error is a sentence for the model, which can mend it.

@@ -1,12 +1,15 @@
 //! What an api process does with turns, as far as it lives in the core.
 
-use crate::{faults::Faults, faulty_store::FaultyStore, faulty_streams::FaultyStreams, log::Log};
+use crate::{
+    ends::Ends, faults::Faults, faulty_store::FaultyStore, faulty_streams::FaultyStreams, log::Log,
+};
 use copilot_core::{
     id::{IdSource, SessionId},
     port::{
         PortError,
         store::{Files, Store},
         stream::TurnStreams,
+        turn_ends::TurnEnds,
     },
     service::{
         cancelling::{Cancelled, Canceller},
@@ -43,6 +46,7 @@ impl Api {
         bus: &InProcessCancelBus,
         ids: &Arc<dyn IdSource>,
         log: &Arc<Log>,
+        ends: &Arc<Ends>,
         owner: Owner,
     ) -> Self {
         let faults = Faults::new("api", log);
@@ -59,7 +63,13 @@ impl Api {
         });
         let streams: Arc<dyn TurnStreams> = Arc::clone(&faulty) as _;
         let bus = Arc::new(bus.clone());
-        let closer = Closer::new(Arc::clone(&store), Arc::clone(&streams), Arc::clone(ids));
+        let ends: Arc<dyn TurnEnds> = Arc::<Ends>::clone(ends);
+        let closer = Closer::new(
+            Arc::clone(&store),
+            Arc::clone(&streams),
+            Arc::clone(ids),
+            Arc::clone(&ends),
+        );
         let watch = Watch::new(Arc::clone(&store), closer.clone());
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -77,7 +87,7 @@ impl Api {
                 Arc::clone(&bus) as _,
                 closer,
             ),
-            deleter: Deleter::new(store, streams, bus, tasks),
+            deleter: Deleter::new(store, streams, bus, ends, tasks),
             owner,
         }
     }

@@ -45,6 +45,7 @@ pub(crate) async fn check(world: &Arc<World>, readers: Vec<(Turn, Read)>) -> Che
         check_session(world, session, &mut kept).await?;
     }
     check_effects(world, &kept).await?;
+    check_ends(world).await?;
     ensure!(
         world.book.complaints().is_empty(),
         "the model complains: {:?}",
@@ -64,6 +65,24 @@ pub(crate) async fn approve(world: &Arc<World>, readers: Vec<(Turn, Read)>) {
     if let Err(problem) = check(world, readers).await {
         panic!("{problem}\n{}", world.log.text());
     }
+}
+
+/// No end was told twice, and what was told is what is stored. One may be missing: of a process
+/// that died between the two.
+async fn check_ends(world: &Arc<World>) -> Checked {
+    for (name, turn) in world.asked() {
+        let told = world.ends.of(turn.id);
+        ensure!(told.len() <= 1, "{name}: its end was told twice: {told:?}");
+        let (Some(told), Some(row)) = (told.first(), world.find(&turn).await) else {
+            continue;
+        };
+        ensure!(
+            (told.status, told.attempt, told.steps, told.usage)
+                == (row.status, row.attempt, row.steps, row.usage),
+            "{name}: told is {told:?}, stored is {row:?}"
+        );
+    }
+    Ok(())
 }
 
 /// A session's turns ran in their order, one at a time, and left a valid history.

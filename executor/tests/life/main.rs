@@ -29,6 +29,7 @@
 mod api;
 mod book;
 mod checker;
+mod ends;
 mod faults;
 mod faulty_queue;
 mod faulty_store;

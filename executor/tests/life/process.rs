@@ -2,6 +2,7 @@
 //! frozen at any point.
 
 use crate::{
+    ends::Ends,
     faults::{Faults, Gate},
     faulty_queue::FaultyQueue,
     faulty_store::FaultyStore,
@@ -17,7 +18,7 @@ use copilot_core::{
 use copilot_engine::{
     Engine, EngineConfig, EngineParts, Prompt, Registry, RetryPolicy, jitter::RandomJitter,
 };
-use copilot_executor::{Executor, ExecutorConfig, Ports};
+use copilot_executor::{Executor, ExecutorConfig, ExecutorMetrics, Ports};
 use std::{
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
@@ -193,7 +194,13 @@ fn ports(world: &World, faults: &Arc<Faults>) -> Ports {
         cancels: Arc::new(world.bus.clone()),
         ids: Arc::clone(&world.ids),
         clock: Arc::new(SystemClock),
+        ends: Arc::<Ends>::clone(&world.ends),
+        metrics: metrics(),
     }
+}
+
+fn metrics() -> Arc<ExecutorMetrics> {
+    ExecutorMetrics::register(&mut copilot_runtime::metrics::Registry::default(), [])
 }
 
 fn engine(world: &World, faults: &Arc<Faults>) -> Arc<Engine> {
@@ -216,5 +223,6 @@ fn engine(world: &World, faults: &Arc<Faults>) -> Arc<Engine> {
         },
         ids: Arc::clone(&world.ids),
         jitter: Arc::new(RandomJitter),
+        meter: metrics(),
     }))
 }

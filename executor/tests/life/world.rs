@@ -3,6 +3,7 @@
 use crate::{
     api::Api,
     book::{Book, Script},
+    ends::Ends,
     log::Log,
     tools::Effects,
 };
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) book: Arc<Book>,
     pub(crate) effects: Arc<Effects>,
     pub(crate) log: Arc<Log>,
+    pub(crate) ends: Arc<Ends>,
     pub(crate) owner: Owner,
     pub(crate) api: Api,
     /// All turns that were accepted, in order, with their names.
@@ -62,7 +64,8 @@ impl World {
         let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
         let log = Arc::new(Log::default());
         let owner = Owner::User(UserId::new("ada"));
-        let api = Api::new(&store, &streams, &bus, &ids, &log, owner.clone());
+        let ends = Arc::<Ends>::default();
+        let api = Api::new(&store, &streams, &bus, &ids, &log, &ends, owner.clone());
         Arc::new(Self {
             store,
             streams,
@@ -72,6 +75,7 @@ impl World {
             book: Arc::default(),
             effects: Arc::default(),
             log,
+            ends,
             owner,
             api,
             asked: Mutex::default(),

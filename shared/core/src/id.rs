@@ -52,6 +52,19 @@ uuid_id! {
     ExecutorId,
 }
 
+impl SessionId {
+    /// What a log may show. The id of an anonymous session is its key, and a random UUID: of such
+    /// a one only the beginning.
+    #[must_use]
+    pub fn tag(self) -> String {
+        let mut tag = self.0.to_string();
+        if self.0.get_version_num() == 4 {
+            tag.truncate(8);
+        }
+        tag
+    }
+}
+
 /// The subject of a caller's token; `local` in local mode.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -98,6 +111,14 @@ impl IdSource for SystemIds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_an_anonymous_session_is_cut_short_in_logs() {
+        let of = |text: &str| text.parse::<SessionId>().unwrap().tag();
+        assert_eq!(of("9f1c2d3e-4a5b-4c6d-8e7f-001122334455"), "9f1c2d3e");
+        let own = "0198f1c2-4a5b-7c6d-8e7f-001122334455";
+        assert_eq!(of(own), own);
+    }
 
     #[test]
     fn only_the_last_eight_characters_of_a_user_reach_a_log() {

@@ -14,4 +14,5 @@ pub mod port;
 pub mod position;
 pub mod service;
 pub mod session;
+pub mod traceparent;
 pub mod turn;

@@ -7,5 +7,6 @@ pub mod queue;
 pub mod ready;
 pub mod store;
 pub mod stream;
+pub mod turn_ends;
 
 pub use error::{ErrorKind, PortError};

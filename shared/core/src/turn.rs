@@ -5,6 +5,7 @@ use crate::{
     event::{Entry, Event, FilesNote},
     id::{ExecutorId, MessageId, SessionId, TurnId, UserId},
     position::{Attempt, Position},
+    traceparent::Traceparent,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -221,6 +222,9 @@ pub struct TurnRequest {
     pub model: Option<String>,
     /// Attached and dropped files; none when the request named no file.
     pub files: Option<FilesNote>,
+    /// The trace of the request that began it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<Traceparent>,
 }
 
 /// A turn, as the database has it.

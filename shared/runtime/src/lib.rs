@@ -3,5 +3,7 @@
 pub mod adapters;
 pub mod cli;
 pub mod lifecycle;
+pub mod metrics;
 pub mod settings;
 pub mod telemetry;
+pub mod tracking;

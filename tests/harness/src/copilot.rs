@@ -9,7 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::Client;
-use crate::deadline::DEADLINE;
+use crate::deadline::{DEADLINE, poll_until};
+use crate::metrics::Metrics;
 use crate::port::Port;
 use crate::process::{Process, Settings};
 use crate::servers::Tenancy;
@@ -45,7 +46,8 @@ pub struct Copilot {
     apis: Vec<Api>,
     executors: Vec<Process>,
     settings: Settings,
-    metrics: Port,
+    /// Of each process, in the order in which they were added.
+    metrics: Vec<Port>,
     // Behind the processes: it goes when nobody uses it any more.
     tenancy: Option<Tenancy>,
     directory: TempDir,
@@ -65,7 +67,6 @@ impl Copilot {
         let database = copilot.directory.path().join("copilot.db");
         let url = format!("sqlite://{}?mode=rwc", database.display());
         copilot.set("COPILOT__DATABASE__URL", url);
-        copilot.set("COPILOT__METRICS__LISTEN", copilot.metrics.address());
         copilot.add_server("copilot");
         copilot
     }
@@ -107,7 +108,7 @@ impl Copilot {
             apis: Vec::new(),
             executors: Vec::new(),
             settings: Settings::new(),
-            metrics: Port::free(),
+            metrics: Vec::new(),
             tenancy,
             directory: TempDir::with_prefix("copilot-test-").expect("a temporary directory"),
             http: reqwest::Client::builder()
@@ -121,16 +122,7 @@ impl Copilot {
 
     /// Another api on the same servers, not started yet. Its number.
     pub fn add_api(&mut self) -> usize {
-        let number = self.add_server("copilot-api");
-        if let Some(api) = self.apis.last_mut() {
-            let metrics = if number == 0 {
-                self.metrics.address()
-            } else {
-                "off".to_owned()
-            };
-            api.process.set("COPILOT__METRICS__LISTEN", Some(metrics));
-        }
-        number
+        self.add_server("copilot-api")
     }
 
     /// Another executor on the same servers, not started yet. Its number.
@@ -141,7 +133,7 @@ impl Copilot {
         for (name, value) in &self.settings {
             process.set(name, value.clone());
         }
-        process.set("COPILOT__METRICS__LISTEN", Some("off".to_owned()));
+        process.set("COPILOT__METRICS__LISTEN", Some(self.add_metrics()));
         self.executors.push(process);
         number
     }
@@ -158,8 +150,17 @@ impl Copilot {
             process.set(name, value.clone());
         }
         process.set("COPILOT__SERVER__LISTEN", Some(listen.address()));
+        process.set("COPILOT__METRICS__LISTEN", Some(self.add_metrics()));
         self.apis.push(Api { listen, process });
         number
+    }
+
+    /// The address at which one more process tells its metrics.
+    fn add_metrics(&mut self) -> String {
+        let port = Port::free();
+        let address = port.address();
+        self.metrics.push(port);
+        address
     }
 
     /// Set an environment variable for this and later starts.
@@ -331,7 +332,37 @@ impl Copilot {
 
     /// Where Prometheus would ask the first api.
     pub fn metrics_url(&self) -> String {
-        format!("http://{}/metrics", self.metrics.address())
+        format!("http://{}/metrics", self.metrics[0].address())
+    }
+
+    /// What all processes count, summed up; panics if one does not tell.
+    pub async fn metrics(&self) -> Metrics {
+        let mut all = Metrics::default();
+        for port in &self.metrics {
+            let url = format!("http://{}/metrics", port.address());
+            let asked = self.http.get(url).timeout(DEADLINE).send();
+            let answer = asked.await.expect("an answer from the metrics port");
+            assert_eq!(answer.status(), 200);
+            all.add(&Metrics::parse(&answer.text().await.expect("a text")));
+        }
+        all
+    }
+
+    /// The first line of its log with this message about this turn (or any, without one); waits
+    /// for it.
+    pub async fn line(&self, message: &str, turn: Option<&str>) -> Value {
+        let find = || {
+            let lines = self.log_lines().into_iter();
+            let mut lines = lines.filter(|line| line["message"] == message);
+            lines.find(|line| turn.is_none_or(|turn| line["turn_id"] == turn))
+        };
+        poll_until(
+            DEADLINE,
+            || format!("a line {message:?} about {turn:?} in\n{}", self.log()),
+            || async { find().is_some() },
+        )
+        .await;
+        find().expect("the line that was there")
     }
 
     /// A client of the first api.

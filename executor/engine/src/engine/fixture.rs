@@ -13,6 +13,7 @@ use crate::{
     registry::Registry,
     tool::{Tool, ToolContext, ToolError},
     tool_erased::erase,
+    tool_meter::{ToolEnd, ToolMeter},
     turn_input::TurnInput,
 };
 use async_trait::async_trait;
@@ -409,6 +410,25 @@ impl IdSource for CountedIds {
     }
 }
 
+/// Writes down what became of calls.
+#[derive(Default)]
+pub(crate) struct RecordingMeter(Mutex<Vec<String>>);
+
+impl RecordingMeter {
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl ToolMeter for RecordingMeter {
+    fn called(&self, tool: &'static str, end: ToolEnd, _: Duration) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{tool} {}", end.as_str()));
+    }
+}
+
 /// An engine with all of it.
 pub(crate) struct Stage {
     pub(crate) provider: Arc<ScriptedProvider>,
@@ -416,6 +436,7 @@ pub(crate) struct Stage {
     pub(crate) journal: RecordingJournal,
     pub(crate) cancel: CancellationToken,
     pub(crate) runs: Runs,
+    pub(crate) meter: Arc<RecordingMeter>,
 }
 
 impl Stage {
@@ -430,6 +451,7 @@ impl Stage {
             journal: RecordingJournal::default(),
             cancel: CancellationToken::new(),
             runs: Runs::default(),
+            meter: Arc::default(),
         }
     }
 
@@ -457,6 +479,7 @@ impl Stage {
             config: self.config.clone(),
             ids: Arc::new(CountedIds::default()),
             jitter: Arc::new(NoJitter),
+            meter: Arc::clone(&self.meter) as Arc<dyn ToolMeter>,
         });
         let ended = engine
             .run(input, &mut self.journal, self.cancel.clone())

@@ -165,6 +165,16 @@ async fn what_the_model_got_wrong_is_told_to_it() {
     has("error e the arguments are no JSON object");
     has("ready f echo {}");
     assert_eq!(*stage.runs.lock().unwrap(), ["d"]);
+    let metered = stage.meter.calls();
+    assert_eq!(metered.len(), 6);
+    assert!(
+        metered.contains(&"unknown rejected".to_owned()),
+        "{metered:?}"
+    );
+    assert!(
+        metered.contains(&"refuser rejected".to_owned()),
+        "{metered:?}"
+    );
     assert_eq!(lines.last().unwrap(), r#"end stop Some("sorry")"#);
 }
 
@@ -185,6 +195,7 @@ async fn a_panic_and_a_hang_are_results_and_not_the_end() {
             "error b slow did not finish within 2 s and was stopped"
         ]
     );
+    assert_eq!(stage.meter.calls(), ["bomb failed", "slow timeout"]);
 }
 
 #[tokio::test]
@@ -432,13 +443,14 @@ async fn a_cancel_while_waiting_for_a_retry_or_the_first_byte_stops_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_in_the_tools_drops_them() {
     let mut stage = Stage::new([calls(&[
-        ("a", "echo", r#"{"text": "x"}"#),
+        ("a", "echo", r#"{"text": "x", "wait_ms": 5}"#),
         ("b", "mail", r#"{"text": "x", "wait_ms": 60000}"#),
     ])])
     .cancel_at("output a");
     let began = Instant::now();
     assert_eq!(stage.run(&asked("go")).await, Err(Stopped));
     assert_eq!(stage.journal.lines.last().unwrap(), r#"output a "x""#);
+    assert_eq!(stage.meter.calls(), ["echo ok", "mail stopped"]);
     assert!(began.elapsed() < Duration::from_secs(1));
 }
 

@@ -25,6 +25,8 @@ async fn a_waiting_turn_is_dequeued_and_never_runs() {
 
     assert_eq!(cancelled.reason, Some(CancelReason::Dequeued));
     assert_eq!(cancelled.status, Some(TurnStatus::Cancelled));
+    let told = world.ends.of(turn.id);
+    assert_eq!((told.len(), told[0].status), (1, TurnStatus::Cancelled));
     let _executor = healthy(&world).await;
     approve(&world, readers).await;
     assert!(world.book.said("s0t0").is_empty());

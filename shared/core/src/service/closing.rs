@@ -10,6 +10,7 @@ use crate::{
         PortError,
         store::{Commit, EndCommit, Fence, RaiseIf, Raised, Recorded, Store, end_of},
         stream::{Append, Appended, Begun, TurnStreams},
+        turn_ends::{EndedTurn, TurnEnds},
     },
     position::Position,
     turn::TurnKey,
@@ -40,6 +41,7 @@ pub struct Closer {
     store: Arc<dyn Store>,
     streams: Arc<dyn TurnStreams>,
     ids: Arc<dyn IdSource>,
+    ends: Arc<dyn TurnEnds>,
 }
 
 /// What the live stream holds beyond the last durable point.
@@ -56,11 +58,13 @@ impl Closer {
         store: Arc<dyn Store>,
         streams: Arc<dyn TurnStreams>,
         ids: Arc<dyn IdSource>,
+        ends: Arc<dyn TurnEnds>,
     ) -> Self {
         Self {
             store,
             streams,
             ids,
+            ends,
         }
     }
 
@@ -91,6 +95,9 @@ impl Closer {
         if self.store.commit_end(fence, commit).await? == Commit::Fenced {
             return Ok(Closed::NotOurs);
         }
+        let shown = raised.parts.iter().chain(&last);
+        let ended = EndedTurn::of(&raised.turn, ending.status(), ending.finish_reason(), shown);
+        self.ends.ended(&ended);
         let Some(from) = tail.stream_at else {
             return Ok(Closed::Ended(StreamEnd::Missing));
         };

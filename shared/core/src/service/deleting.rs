@@ -9,13 +9,15 @@ use crate::{
         cancel::CancelBus,
         store::{Files, Store},
         stream::{Append, TurnStreams},
+        turn_ends::{EndedTurn, TurnEnds},
     },
     position::Position,
     session::Owner,
-    turn::Turn,
+    turn::{FinishReason, Turn, TurnStatus},
 };
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// Deletes sessions.
 #[derive(Clone)]
@@ -23,22 +25,25 @@ pub struct Deleter {
     store: Arc<dyn Store>,
     streams: Arc<dyn TurnStreams>,
     bus: Arc<dyn CancelBus>,
+    ends: Arc<dyn TurnEnds>,
     tasks: TaskTracker,
 }
 
 impl Deleter {
-    /// A deleter over these ports; what follows the transaction runs on `tasks`.
+    /// A deleter over these ports; it works on `tasks`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
         streams: Arc<dyn TurnStreams>,
         bus: Arc<dyn CancelBus>,
+        ends: Arc<dyn TurnEnds>,
         tasks: TaskTracker,
     ) -> Self {
         Self {
             store,
             streams,
             bus,
+            ends,
             tasks,
         }
     }
@@ -52,11 +57,27 @@ impl Deleter {
         session: SessionId,
         files: Files,
     ) -> Result<Option<()>, PortError> {
+        let (itself, owner) = (self.clone(), owner.clone());
+        let work = async move { itself.delete_whole(&owner, session, files).await };
+        let done = self.tasks.spawn(work.in_current_span()).await;
+        done.map_err(|error| PortError::broken("deleting a session", error))?
+    }
+
+    async fn delete_whole(
+        self,
+        owner: &Owner,
+        session: SessionId,
+        files: Files,
+    ) -> Result<Option<()>, PortError> {
         let Some(turns) = self.store.delete_session(owner, session, files).await? else {
             return Ok(None);
         };
-        let deleter = self.clone();
-        self.tasks.spawn(async move { deleter.tell(turns).await });
+        for turn in &turns {
+            let (status, reason) = (TurnStatus::Cancelled, FinishReason::Interrupted);
+            self.ends.ended(&EndedTurn::of(turn, status, reason, &[]));
+        }
+        let tasks = self.tasks.clone();
+        tasks.spawn(async move { self.tell(turns).await }.in_current_span());
         Ok(Some(()))
     }
 

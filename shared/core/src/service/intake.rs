@@ -1,6 +1,7 @@
 //! Accepting a message: commit first, then a hint.
 
 use crate::{
+    clock::millis,
     id::SessionId,
     port::{
         PortError,
@@ -11,10 +12,21 @@ use crate::{
     turn::{NewTurn, TurnKey},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 /// How long a publish may take. Its failure is nobody's problem: the look finds the turn.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much was said; for the log, which never has what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageSize {
+    /// Characters of the message.
+    pub length: usize,
+    /// Files that it names.
+    pub files: usize,
+}
 
 /// Turns messages into turns.
 #[derive(Clone)]
@@ -42,25 +54,48 @@ impl Intake {
         owner: &Owner,
         session: SessionId,
         turn: NewTurn,
+        size: MessageSize,
     ) -> Result<Acceptance, PortError> {
+        let began = Instant::now();
         let acceptance = self.store.accept(owner, session, turn).await?;
         if let Acceptance::Begun { turn, .. } = &acceptance {
-            self.hint(turn.key());
+            let (intake, turn, committed) = (self.clone(), turn.key(), began.elapsed());
+            let telling = async move {
+                intake.publish(turn).await;
+                told(turn, size, committed, began.elapsed());
+            };
+            self.tasks.spawn(telling.in_current_span());
         }
         Ok(acceptance)
     }
 
     /// Publishes a hint in the background.
     pub fn hint(&self, turn: TurnKey) {
-        let queue = Arc::clone(&self.queue);
-        self.tasks.spawn(async move {
-            match tokio::time::timeout(PUBLISH_LIMIT, queue.publish(turn)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published");
-                }
-                Err(_) => tracing::warn!(turn_id = %turn.turn_id, "hint not published in time"),
-            }
-        });
+        let intake = self.clone();
+        let publishing = async move { intake.publish(turn).await };
+        self.tasks.spawn(publishing.in_current_span());
     }
+
+    async fn publish(&self, turn: TurnKey) {
+        match tokio::time::timeout(PUBLISH_LIMIT, self.queue.publish(turn)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published");
+            }
+            Err(_) => tracing::warn!(turn_id = %turn.turn_id, "hint not published in time"),
+        }
+    }
+}
+
+fn told(turn: TurnKey, size: MessageSize, committed: Duration, total: Duration) {
+    tracing::info!(
+        session_id = turn.session_id.tag(),
+        turn_id = %turn.turn_id,
+        message_length = size.length,
+        files = size.files,
+        commit = millis(committed),
+        publish = millis(total.saturating_sub(committed)),
+        total = millis(total),
+        "turn accepted"
+    );
 }

@@ -44,6 +44,12 @@ impl Readiness {
     ) -> Self {
         let database: Arc<dyn ReadyPart> = Arc::new(Database(store));
         let parts = std::iter::once(database).chain(others).collect();
+        Self::of(parts, stopping)
+    }
+
+    /// Over these parts alone.
+    #[must_use]
+    pub fn of(parts: Vec<Arc<dyn ReadyPart>>, stopping: CancellationToken) -> Self {
         Self {
             parts,
             stopping,

@@ -9,6 +9,7 @@ use copilot_core::{
     id::{IdSource, SystemIds},
     port::{
         cancel::CancelBus, queue::TurnQueue, ready::ReadyPart, store::Store, stream::TurnStreams,
+        turn_ends::TurnEnds,
     },
 };
 use copilot_infra::{
@@ -16,6 +17,9 @@ use copilot_infra::{
     in_process::{InProcessCancelBus, InProcessQueue, InProcessStreams},
 };
 use std::sync::Arc;
+
+use crate::metrics::{Registry, TurnEndMetrics};
+use crate::settings::LogSettings;
 
 /// Hints that the in-process queue holds; a hint beyond is dropped, and the look finds the turn.
 const QUEUE_CAPACITY: usize = 10_000;
@@ -35,6 +39,8 @@ pub struct Adapters {
     pub ids: Arc<dyn IdSource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who is told of each turn's end.
+    pub ends: Arc<dyn TurnEnds>,
     /// What `/readyz` asks beside the database.
     pub ready_parts: Vec<Arc<dyn ReadyPart>>,
 }
@@ -42,14 +48,18 @@ pub struct Adapters {
 impl Adapters {
     /// Queue, cancels and streams in this process, over `database`.
     #[must_use]
-    pub fn embedded(database: Database) -> Self {
+    pub fn embedded(database: Database, log: &LogSettings, metrics: &mut Registry) -> Self {
+        let clock = Arc::new(SystemClock);
+        let ends =
+            TurnEndMetrics::register(metrics, Arc::<SystemClock>::clone(&clock), log.slow_turn);
         Self {
             store: Arc::new(SqlStore::new(database)),
             streams: Arc::new(InProcessStreams::default()),
             queue: Arc::new(InProcessQueue::new(QUEUE_CAPACITY)),
             cancels: Arc::new(InProcessCancelBus::default()),
             ids: Arc::new(SystemIds),
-            clock: Arc::new(SystemClock),
+            clock,
+            ends: Arc::new(ends),
             ready_parts: Vec::new(),
         }
     }

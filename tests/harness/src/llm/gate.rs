@@ -54,7 +54,7 @@ impl Gate {
     }
 
     /// The reply's side: tell that it is here, and wait.
-    pub(super) async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         let mut state = self.state.subscribe();
         self.state.send_modify(|now| now.arrivals += 1);
         state

@@ -22,6 +22,10 @@ mod guard;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod pieces;
 #[cfg(test)]
 mod property;
@@ -43,5 +47,7 @@ mod start_up;
 mod streaming;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod tracking;
 #[cfg(test)]
 mod turns;

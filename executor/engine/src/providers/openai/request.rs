@@ -1,10 +1,7 @@
 //! A request in OpenAI's form. The same conversation gives the same bytes, so that the server's
 //! prompt cache hits.
 
-use super::{
-    dialect::{AfterTool, Dialect, EffortForm, LimitName, SchemaForm, UsageInStream},
-    plain_schema::plain,
-};
+use super::dialect::{AfterTool, Dialect, EffortForm, LimitName, UsageInStream};
 use crate::{
     effort::Effort,
     model_message::ModelMessage,
@@ -57,7 +54,7 @@ struct Tool<'a> {
 struct ToolFunction<'a> {
     name: &'a str,
     description: &'a str,
-    parameters: Cow<'a, Value>,
+    parameters: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -111,10 +108,7 @@ pub(super) fn encode(request: &ModelRequest, dialect: Dialect) -> Result<Vec<u8>
                 function: ToolFunction {
                     name: &tool.name,
                     description: &tool.description,
-                    parameters: match dialect.schemas {
-                        SchemaForm::Full => Cow::Borrowed(&tool.schema),
-                        SchemaForm::Plain => Cow::Owned(plain(&tool.schema)),
-                    },
+                    parameters: &tool.schema,
                 },
             })
             .collect(),
@@ -147,7 +141,7 @@ fn conversation(request: &ModelRequest, dialect: Dialect) -> Vec<WireMessage<'_>
             && is_after_tool
             && matches!(message, ModelMessage::User { .. })
         {
-            messages.push(of_role("assistant", NO_WORD.into()));
+            messages.push(plain("assistant", NO_WORD.into()));
         }
         messages.push(wire(message, thinking, dialect.call_ids));
     }
@@ -197,7 +191,7 @@ enum Thinking {
     Dropped,
 }
 
-fn of_role<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
+fn plain<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
     WireMessage {
         role,
         content: Some(content),
@@ -210,15 +204,15 @@ fn of_role<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
 
 fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMessage<'_> {
     match message {
-        ModelMessage::System(text) => of_role("system", text.into()),
+        ModelMessage::System(text) => plain("system", text.into()),
         ModelMessage::User {
             text,
             background: None,
-        } => of_role("user", text.into()),
+        } => plain("user", text.into()),
         ModelMessage::User {
             text,
             background: Some(background),
-        } => of_role("user", format!("{background}\n\n{text}").into()),
+        } => plain("user", format!("{background}\n\n{text}").into()),
         ModelMessage::Assistant {
             text,
             reasoning,
@@ -248,7 +242,7 @@ fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMess
             call_id, content, ..
         } => WireMessage {
             tool_call_id: Some(ids.fit(call_id)),
-            ..of_role("tool", content.into())
+            ..plain("tool", content.into())
         },
     }
 }

@@ -11,17 +11,21 @@ use copilot_core::{
     port::store::{Acceptance, CancelRequest},
     position::Position,
     session::{MessagePage, Owner},
+    traceparent::Traceparent,
     turn::{Caps, NewTurn, OnBusy, OpeningRole, TurnRequest, TurnStatus},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) async fn a_message_becomes_a_queued_turn(subject: &Subject) {
     let scene = Scene::of(subject).await;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let traceparent = Traceparent::try_from(traceparent.to_owned()).unwrap();
     let request = TurnRequest {
         context: BTreeMap::from([("url".to_owned(), "https://example.org".to_owned())]),
         model: Some("a-model".to_owned()),
         opening_role: OpeningRole::Assistant,
         files: None,
+        traceparent: Some(traceparent),
     };
     let new = NewTurn {
         request,
