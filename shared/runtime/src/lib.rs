@@ -2,6 +2,7 @@
 
 pub mod adapters;
 pub mod cli;
+pub mod crypto;
 pub mod lifecycle;
 pub mod metrics;
 pub mod settings;

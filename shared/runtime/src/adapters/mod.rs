@@ -1,8 +1,10 @@
 //! The adapters behind the ports: picked once, at start, and never asked for again.
 
 mod database;
+mod redis;
 
 pub use database::{DatabaseError, connect, open_database};
+pub use redis::connect_redis;
 
 use copilot_core::{
     clock::{Clock, SystemClock},

@@ -75,11 +75,15 @@ impl Queue {
         if std::mem::take(&mut waiting.is_missing) {
             return Some(Live::Missed);
         }
-        if !waiting.entries.is_empty() {
-            waiting.bytes = 0;
-            return Some(Live::Entries(std::mem::take(&mut waiting.entries)));
+        // First: after the last entry nobody reads on.
+        if let Some(event) = waiting.passing.pop_front() {
+            return Some(Live::Passing(event));
         }
-        waiting.passing.pop_front().map(Live::Passing)
+        if waiting.entries.is_empty() {
+            return None;
+        }
+        waiting.bytes = 0;
+        Some(Live::Entries(std::mem::take(&mut waiting.entries)))
     }
 }
 
@@ -161,6 +165,15 @@ mod tests {
         let queue = Queue::default();
         queue.push(&entries(1..=1), 1);
         queue.miss();
+        assert!(matches!(queue.take(), Some(Live::Entries(_))));
+    }
+
+    #[test]
+    fn a_passing_event_comes_before_the_end() {
+        let queue = Queue::default();
+        queue.pass(&Event::status("title"));
+        queue.push(&entries(1..=1), 1);
+        assert!(matches!(queue.take(), Some(Live::Passing(_))));
         assert!(matches!(queue.take(), Some(Live::Entries(_))));
     }
 
