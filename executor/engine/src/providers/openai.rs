@@ -11,6 +11,7 @@ mod chunk;
 mod details;
 mod dialect;
 mod events;
+mod plain_schema;
 mod request;
 
 pub use dialect::Dialect;

@@ -15,6 +15,7 @@ pub struct Dialect {
     pub(super) effort: EffortForm,
     pub(super) call_ids: CallIdRule,
     pub(super) after_tool: AfterTool,
+    pub(super) schemas: SchemaForm,
 }
 
 /// What the limit of a reply is called.
@@ -61,6 +62,15 @@ pub(super) enum AfterTool {
     Assistant,
 }
 
+/// Which schemas of tools are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SchemaForm {
+    /// JSON schemas.
+    Full,
+    /// The few words that Google knows.
+    Plain,
+}
+
 impl Dialect {
     /// OpenAI itself, and any compatible server that has no entry of its own.
     pub const OPENAI: Self = Self {
@@ -71,6 +81,7 @@ impl Dialect {
         effort: EffortForm::Word,
         call_ids: CallIdRule::Any,
         after_tool: AfterTool::Anybody,
+        schemas: SchemaForm::Full,
     };
 
     /// Google Gemini. Its thought signatures come and go in `extra_content` of the calls.
@@ -79,6 +90,7 @@ impl Dialect {
         base_url: "https://generativelanguage.googleapis.com/v1beta/openai/",
         limit: LimitName::MaxTokens,
         effort: EffortForm::Google,
+        schemas: SchemaForm::Plain,
         ..Self::OPENAI
     };
 

@@ -1,7 +1,10 @@
 //! A request in OpenAI's form. The same conversation gives the same bytes, so that the server's
 //! prompt cache hits.
 
-use super::dialect::{AfterTool, Dialect, EffortForm, LimitName, UsageInStream};
+use super::{
+    dialect::{AfterTool, Dialect, EffortForm, LimitName, SchemaForm, UsageInStream},
+    plain_schema::plain,
+};
 use crate::{
     effort::Effort,
     model_message::ModelMessage,
@@ -54,7 +57,7 @@ struct Tool<'a> {
 struct ToolFunction<'a> {
     name: &'a str,
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
 }
 
 #[derive(Serialize)]
@@ -108,7 +111,10 @@ pub(super) fn encode(request: &ModelRequest, dialect: Dialect) -> Result<Vec<u8>
                 function: ToolFunction {
                     name: &tool.name,
                     description: &tool.description,
-                    parameters: &tool.schema,
+                    parameters: match dialect.schemas {
+                        SchemaForm::Full => Cow::Borrowed(&tool.schema),
+                        SchemaForm::Plain => Cow::Owned(plain(&tool.schema)),
+                    },
                 },
             })
             .collect(),
@@ -141,7 +147,7 @@ fn conversation(request: &ModelRequest, dialect: Dialect) -> Vec<WireMessage<'_>
             && is_after_tool
             && matches!(message, ModelMessage::User { .. })
         {
-            messages.push(plain("assistant", NO_WORD.into()));
+            messages.push(of_role("assistant", NO_WORD.into()));
         }
         messages.push(wire(message, thinking, dialect.call_ids));
     }
@@ -191,7 +197,7 @@ enum Thinking {
     Dropped,
 }
 
-fn plain<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
+fn of_role<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
     WireMessage {
         role,
         content: Some(content),
@@ -204,15 +210,15 @@ fn plain<'a>(role: &'static str, content: Cow<'a, str>) -> WireMessage<'a> {
 
 fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMessage<'_> {
     match message {
-        ModelMessage::System(text) => plain("system", text.into()),
+        ModelMessage::System(text) => of_role("system", text.into()),
         ModelMessage::User {
             text,
             background: None,
-        } => plain("user", text.into()),
+        } => of_role("user", text.into()),
         ModelMessage::User {
             text,
             background: Some(background),
-        } => plain("user", format!("{background}\n\n{text}").into()),
+        } => of_role("user", format!("{background}\n\n{text}").into()),
         ModelMessage::Assistant {
             text,
             reasoning,
@@ -242,7 +248,7 @@ fn wire(message: &ModelMessage, thinking: Thinking, ids: CallIdRule) -> WireMess
             call_id, content, ..
         } => WireMessage {
             tool_call_id: Some(ids.fit(call_id)),
-            ..plain("tool", content.into())
+            ..of_role("tool", content.into())
         },
     }
 }

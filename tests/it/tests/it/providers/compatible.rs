@@ -40,6 +40,10 @@ async fn geminis_calls_go_back_with_their_signatures_also_after_a_kill() {
     let requests = stack.llm.requests();
     assert_eq!(requests[0].model(), "gemini-3.5-flash");
     assert_eq!(requests[0].headers["authorization"], "Bearer test-key");
+    let tools = requests[0].body["tools"].to_string();
+    for unknown in ["additionalProperties", "$schema", "\"format\""] {
+        assert!(!tools.contains(unknown), "{unknown}: {tools}");
+    }
     for request in &requests[1..3] {
         assert_eq!(signatures(request), ["SIG-0", "SIG-1"]);
         assert_eq!(request.tool_results().len(), 2);
