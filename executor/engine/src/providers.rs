@@ -5,8 +5,9 @@
 //! (`openai/dialect.rs`) reaches them; Anthropic's messages carry what that form cannot (signed
 //! thinking, cache marks). The crate `genai` (0.7.2) was read for the others. It serves most of
 //! them by the code that the head of `openai.rs` speaks of; its own adapters for Gemini and Ollama
-//! know signatures and thinking, but share the rest (names rewritten, error bodies logged), and
-//! would be a second client beside this one for what the compatible addresses give as well.
+//! know signatures and thinking, but rewrite names too (`a::b` becomes `b`), Gemini's logs errors
+//! with their bodies, and they would be a second client beside this one for what the compatible
+//! addresses give as well.
 //!
 //! Which adapter and dialect is used follows from `llm.provider` alone. A model's name is sent as
 //! it is; it decides only what the vendor itself ties to it (the name of a limit, the form of

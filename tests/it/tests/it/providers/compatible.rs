@@ -210,6 +210,34 @@ async fn every_vendor_answers_over_its_form_with_its_default_model() {
 }
 
 #[tokio::test]
+async fn what_was_cached_and_thought_is_told_in_stream_turn_and_message() {
+    let stack = TestStack::start().await;
+    stack.llm.script([
+        calls("search_docs", json!({"query": "turns"})).usage(100, 20, 40, 5),
+        text("done").usage(150, 10, 90, 3),
+    ]);
+    let chat = Conversation::begin(&stack).await;
+
+    let answer = chat.ask("hi").await;
+
+    let usage = json!({
+        "input_tokens": 250, "output_tokens": 30, "cached_input_tokens": 130,
+        "reasoning_tokens": 8, "total_tokens": 280, "estimated": false,
+    });
+    assert_eq!(
+        answer.first("finish").json["messageMetadata"]["usage"],
+        usage
+    );
+    assert_eq!(chat.turn_of(&answer).get().await["usage"], usage);
+    let of_messages: Vec<Value> = chat.messages().await[1..]
+        .iter()
+        .map(|message| message["metadata"]["usage"]["reasoning_tokens"].clone())
+        .collect();
+    assert_eq!(of_messages, [json!(5), Value::Null, json!(3)]);
+    stack.finish().await;
+}
+
+#[tokio::test]
 async fn the_provider_follows_from_the_setting_and_never_from_the_models_name() {
     for name in ["claude-opus-4-7", "gemini-3.5-flash", "a::b-high"] {
         let stack = TestStack::builder()
