@@ -25,7 +25,10 @@ use copilot_infra::{
     db::SqlStore,
     in_process::{InProcessCancelBus, InProcessStreams},
 };
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) struct Api {
@@ -60,6 +63,9 @@ impl Api {
             faults: Arc::clone(&faults),
             log: Arc::clone(log),
             missing: AtomicUsize::new(0),
+            deaf: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
         });
         let streams: Arc<dyn TurnStreams> = Arc::clone(&faulty) as _;
         let bus = Arc::new(bus.clone());

@@ -9,7 +9,7 @@ use copilot_core::{
     event::{Entry, Event},
     port::{
         PortError,
-        stream::{Append, Appended, Begun, LiveFeed, LiveStatus, TurnStreams},
+        stream::{Append, Appended, Begun, Live, LiveFeed, LiveStatus, TurnStreams},
     },
     position::{Attempt, Position},
     turn::TurnKey,
@@ -17,7 +17,7 @@ use copilot_core::{
 use copilot_infra::in_process::InProcessStreams;
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 pub(crate) struct FaultyStreams {
@@ -26,6 +26,21 @@ pub(crate) struct FaultyStreams {
     pub(crate) log: Arc<Log>,
     /// So many of the last entries are missing from what is read: a replica that lags.
     pub(crate) missing: AtomicUsize,
+    /// Whether feeds bring nothing: a Redis user without rights to channels.
+    pub(crate) deaf: AtomicBool,
+    /// How often streams were read.
+    pub(crate) reads: AtomicUsize,
+    /// How often it was asked where many stand.
+    pub(crate) asked: AtomicUsize,
+}
+
+struct DeafFeed;
+
+#[async_trait]
+impl LiveFeed for DeafFeed {
+    async fn next(&mut self) -> Live {
+        std::future::pending().await
+    }
 }
 
 impl FaultyStreams {
@@ -87,6 +102,7 @@ impl TurnStreams for FaultyStreams {
         turn: TurnKey,
         after: Position,
     ) -> Result<Option<Vec<Arc<Entry>>>, PortError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let mut entries = self
             .through(What::Read, turn, self.inner.read(turn, after), |_| None)
             .await?;
@@ -107,13 +123,19 @@ impl TurnStreams for FaultyStreams {
     async fn statuses(&self, turns: &[TurnKey]) -> Result<Vec<Option<LiveStatus>>, PortError> {
         self.faults.pass(What::Status, When::Before).await?;
         let answer = self.inner.statuses(turns).await?;
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.faults.pass(What::Status, When::After).await?;
         Ok(answer)
     }
 
     async fn follow(&self, turn: TurnKey) -> Result<Box<dyn LiveFeed>, PortError> {
-        self.through(What::Follow, turn, self.inner.follow(turn), |_| None)
-            .await
+        let feed = self
+            .through(What::Follow, turn, self.inner.follow(turn), |_| None)
+            .await?;
+        if self.deaf.load(Ordering::Relaxed) {
+            return Ok(Box::new(DeafFeed));
+        }
+        Ok(feed)
     }
 
     async fn keep_alive(&self, turns: &[TurnKey]) -> Result<(), PortError> {

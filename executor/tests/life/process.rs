@@ -20,7 +20,10 @@ use copilot_engine::{
 };
 use copilot_executor::{Executor, ExecutorConfig, ExecutorMetrics, Ports};
 use std::{
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 use tokio::{
@@ -186,6 +189,9 @@ fn ports(world: &World, faults: &Arc<Faults>) -> Ports {
             faults: Arc::clone(faults),
             log: Arc::clone(&world.log),
             missing: AtomicUsize::new(0),
+            deaf: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
         }),
         queue: Arc::new(FaultyQueue {
             inner: world.queue.clone(),

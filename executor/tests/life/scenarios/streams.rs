@@ -15,7 +15,10 @@ use copilot_core::{
     service::reading::Shown,
     turn::{Turn, TurnStatus},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 /// The stream, which somebody still follows, is the record, entry for entry.
 async fn stream_is_whole(world: &World, turn: &Turn, what: &str) {
@@ -337,4 +340,64 @@ async fn an_unread_stream_that_was_away_at_the_end_gets_its_end_later() {
             is_cleared.then_some(())
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_feed_brings_is_found_by_the_word_of_the_live_copy_and_read_once() {
+    let world = World::new().await;
+    let executor = Process::start(&world, "A", patient()).is_up().await;
+    let streams = Arc::clone(&world.api.streams);
+    streams.deaf.store(true, Ordering::Relaxed);
+    let held = executor.faults.hold_later(What::Delta, When::Before, 5);
+    let turn = world.ask(Script::says(20)).await;
+    let mut reader = world.api.reading.open(&turn, Position::ZERO).await.unwrap();
+    held.arrived().await;
+
+    let stands = world
+        .until("the shown deltas are in the stream", async || {
+            let entries = world
+                .streams
+                .read(turn.key(), Position::ZERO)
+                .await
+                .unwrap();
+            let last = entries?.last().cloned()?;
+            last.event.delta().map(|_| last.position)
+        })
+        .await;
+    let mut at = Position::ZERO;
+    while at < stands {
+        let shown = tokio::time::timeout(Duration::from_secs(10), reader.next()).await;
+        let last = shown
+            .expect("entries in time")
+            .into_iter()
+            .filter_map(|shown| match shown {
+                Shown::Entry(entry) => Some(entry.position),
+                _ => None,
+            });
+        at = last.last().unwrap_or(at);
+    }
+
+    let reads = streams.reads.load(Ordering::Relaxed);
+    let asked = streams.asked.load(Ordering::Relaxed);
+    tokio::select! {
+        shown = reader.next() => panic!("the turn is held, but {shown:?} was shown"),
+        () = world.until("it was asked twice more", async || {
+            (streams.asked.load(Ordering::Relaxed) >= asked + 2).then_some(())
+        }) => {}
+    }
+    assert_eq!(
+        streams.reads.load(Ordering::Relaxed),
+        reads,
+        "a level stream is not read"
+    );
+
+    held.open();
+    let mut is_finished = false;
+    while !is_finished {
+        let shown = tokio::time::timeout(Duration::from_secs(10), reader.next()).await;
+        is_finished = shown.expect("the end in time").iter().any(|shown| {
+            matches!(shown, Shown::Entry(entry) if matches!(entry.event, Event::Finish { .. }))
+        });
+    }
+    drop(executor);
 }
