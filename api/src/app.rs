@@ -1,12 +1,15 @@
 //! All routes, and what every request passes on its way to them.
 
 use crate::{
-    body_limit, cors, error, error::ApiError, guard::Guard, measured, openapi::service, request_id,
-    routes::page, state::ApiState,
+    body_limit, cors, error, error::ApiError, guard::Guard, head_limit, measured,
+    methods::Methods, openapi, request_id, routes::page, state::ApiState,
 };
 use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, Response, Route, endpoint::BoxEndpoint, get,
+    Endpoint, EndpointExt, IntoEndpoint, Response, Route,
+    endpoint::{BoxEndpoint, make_sync},
+    get,
     middleware::CatchPanic,
+    web::Html,
 };
 use std::{any::Any, sync::Arc};
 
@@ -18,17 +21,20 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
     let guard = Guard::new(&state.config);
     let limits = Arc::clone(&state);
     let metrics = Arc::clone(&state.metrics);
+    let methods = Arc::new(Methods::new(&state.config.base_path));
     routes(&state)
         .data(state)
         .around(move |endpoint, request| {
             body_limit::limited(endpoint, request, Arc::clone(&limits))
         })
         .before(move |request| {
-            let checked = guard.let_in(&request);
+            let checked = guard
+                .let_in(&request)
+                .and_then(|()| head_limit::check(&request));
             async move { checked.map(|()| request).map_err(Into::into) }
         })
         .with(CatchPanic::new().with_handler(panicked))
-        .around(error::shaped)
+        .around(move |endpoint, request| error::shaped(endpoint, request, Arc::clone(&methods)))
         .around(move |endpoint, request| cors::crossed(endpoint, request, Arc::clone(&origins)))
         .around(move |endpoint, request| {
             measured::measured(endpoint, request, Arc::clone(&metrics))
@@ -38,14 +44,16 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
 }
 
 fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
-    let service = service(&state.config);
-    let (docs, spec) = (service.swagger_ui(), service.spec_endpoint());
+    let service = openapi::service(&state.config);
+    let document = openapi::document(&state.config);
+    let docs = openapi::page(&state.config, &document);
+    let spec = document.to_string();
     let api = Arc::new(service.into_endpoint());
     let own = Route::new()
         .at("/", get(page::page))
         .at("/page.css", get(page::style))
-        .nest("/docs", docs)
-        .at("/openapi.json", get(spec))
+        .at("/docs", get(make_sync(move |_| Html(docs.clone()))))
+        .at("/openapi.json", get(make_sync(move |_| json(spec.clone()))))
         .nest_no_strip("/livez", Arc::clone(&api))
         .nest_no_strip("/readyz", Arc::clone(&api))
         .nest_no_strip("/api", api);
@@ -54,6 +62,12 @@ fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
     } else {
         Route::new().nest(&state.config.base_path, own)
     }
+}
+
+fn json(body: String) -> Response {
+    Response::builder()
+        .content_type("application/json")
+        .body(body)
 }
 
 #[expect(

@@ -14,9 +14,6 @@ use poem::{
 use std::{io, pin::Pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
-/// How long a body may take to arrive.
-const BODY_LIMIT: Duration = Duration::from_mins(2);
-
 /// How long, and how much, a refused body is read on.
 const DISCARD_LIMIT: Duration = Duration::from_secs(30);
 const DISCARD_BYTES: usize = 1 << 30;
@@ -35,7 +32,7 @@ pub(crate) async fn limited<E: Endpoint>(
     if !body.is_empty() {
         let stream: BodyStream = Box::pin(body.into_bytes_stream());
         let waits = request.headers().contains_key(EXPECT);
-        let bytes = match read(stream, declared, limit).await? {
+        let bytes = match read(stream, declared, limit, state.config.body_timeout).await? {
             Read::Whole(bytes) => bytes,
             Read::TooLarge(rest) => {
                 // Who asked before sending will not send.
@@ -61,13 +58,17 @@ async fn read(
     mut stream: BodyStream,
     declared: Option<usize>,
     limit: usize,
+    patience: Duration,
 ) -> Result<Read, ApiError> {
     if declared.is_some_and(|declared| declared > limit) {
         return Ok(Read::TooLarge(stream));
     }
     let mut bytes = BytesMut::with_capacity(declared.unwrap_or(0).min(RESERVED_BYTES));
-    let deadline = Instant::now() + BODY_LIMIT;
-    while let Some(chunk) = next_chunk(&mut stream, deadline).await? {
+    let deadline = Instant::now() + patience;
+    while let Some(chunk) = timeout_at(deadline, stream.next())
+        .await
+        .map_err(|_| ApiError::too_slow(patience))?
+    {
         let chunk = chunk.map_err(|error| {
             tracing::debug!(%error, "body not read");
             ApiError::bad_request("unreadable_body", "the body could not be read")
@@ -78,15 +79,6 @@ async fn read(
         bytes.extend_from_slice(&chunk);
     }
     Ok(Read::Whole(bytes.freeze()))
-}
-
-async fn next_chunk(
-    stream: &mut BodyStream,
-    deadline: Instant,
-) -> Result<Option<io::Result<Bytes>>, ApiError> {
-    timeout_at(deadline, stream.next())
-        .await
-        .map_err(|_| ApiError::bad_request("unreadable_body", "the body did not arrive in time"))
 }
 
 fn discard(mut rest: BodyStream, state: &ApiState) {

@@ -28,6 +28,11 @@ pub struct ApiConfig {
     pub max_body_bytes: usize,
     /// Largest body of the AI SDK route.
     pub ai_sdk_max_body_bytes: usize,
+    /// How long a connection may take for a request's head, idle time before it included: longer
+    /// than clients and proxies keep idle connections.
+    pub head_timeout: Duration,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
     /// Turns of one caller.
     pub caps: Caps,
     /// The model that answers when a request names none.
@@ -58,6 +63,8 @@ impl Default for ApiConfig {
             cors_origins: Vec::new(),
             max_body_bytes: 4_000_000,
             ai_sdk_max_body_bytes: 30_000_000,
+            head_timeout: Duration::from_mins(2),
+            body_timeout: Duration::from_mins(2),
             caps: Caps {
                 running: 5,
                 in_flight: 15,

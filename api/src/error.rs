@@ -1,17 +1,21 @@
 //! Every error on its way to HTTP.
 
-use crate::problem::{FieldError, Problem, ProblemJson};
+use crate::{
+    methods::{Asked, Methods},
+    problem::{FieldError, Problem, ProblemJson},
+    wrong_parameter::wrong_parameter,
+};
 use copilot_core::port::{ErrorKind, PortError};
 use poem::{
     Endpoint, IntoResponse, PathPattern, Request, Response, Result,
-    error::{MethodNotAllowedError, NotFoundError, ReadBodyError},
+    error::{NotFoundError, ReadBodyError},
     http::StatusCode,
 };
 use poem_openapi::{
     ApiResponse,
     error::{ContentTypeError, ParseParamError, ParsePathError},
 };
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::task::JoinError;
 use uuid::Uuid;
 
@@ -32,13 +36,24 @@ pub(crate) enum ApiError {
     NotFound(ProblemJson),
     /// The route has no such method
     #[oai(status = 405)]
-    MethodNotAllowed(ProblemJson),
+    MethodNotAllowed(
+        ProblemJson,
+        /// The methods that it has
+        #[oai(header = "Allow")]
+        String,
+    ),
+    /// The body did not arrive in time
+    #[oai(status = 408)]
+    TooSlow(ProblemJson),
     /// It does not go with what is there
     #[oai(status = 409)]
     Conflict(ProblemJson),
     /// The body is too large
     #[oai(status = 413)]
     TooLarge(ProblemJson),
+    /// The address is too long
+    #[oai(status = 414)]
+    AddressTooLong(ProblemJson),
     /// The body is no `application/json`
     #[oai(status = 415)]
     UnsupportedMediaType(ProblemJson),
@@ -53,6 +68,9 @@ pub(crate) enum ApiError {
         #[oai(header = "Retry-After")]
         u64,
     ),
+    /// The headers are too large
+    #[oai(status = 431)]
+    HeadersTooLarge(ProblemJson),
     /// A fault of ours
     #[oai(status = 500)]
     Internal(ProblemJson),
@@ -98,6 +116,27 @@ impl ApiError {
                 .with_turn(turn_id)
                 .into(),
         )
+    }
+
+    pub(crate) fn method_not_allowed(allowed: String) -> Self {
+        let detail = format!("the route has no such method; it has {allowed}");
+        let problem = Problem::new(405, "method_not_allowed", detail);
+        Self::MethodNotAllowed(problem.into(), allowed)
+    }
+
+    pub(crate) fn too_slow(limit: Duration) -> Self {
+        let detail = format!("the body did not arrive within {} s", limit.as_secs());
+        Self::TooSlow(Problem::new(408, "request_timeout", detail).into())
+    }
+
+    pub(crate) fn address_too_long(limit_bytes: usize) -> Self {
+        let detail = format!("the address has more than {limit_bytes} bytes");
+        Self::AddressTooLong(Problem::new(414, "address_too_long", detail).into())
+    }
+
+    pub(crate) fn headers_too_large(limit_bytes: usize) -> Self {
+        let detail = format!("the headers have more than {limit_bytes} bytes in all");
+        Self::HeadersTooLarge(Problem::new(431, "headers_too_large", detail).into())
     }
 
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
@@ -175,12 +214,20 @@ fn causes(error: &dyn Error) -> String {
 }
 
 /// Gives every error of the framework the shape of ours.
-pub(crate) async fn shaped<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Result<Response> {
+pub(crate) async fn shaped<E: Endpoint>(
+    endpoint: Arc<E>,
+    request: Request,
+    methods: Arc<Methods>,
+) -> Result<Response> {
+    let asked = Asked {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+    };
     Ok(match endpoint.call(request).await {
         Ok(output) => output.into_response(),
         Err(error) => {
             let route = error.data::<PathPattern>().cloned();
-            let mut response = respond(error);
+            let mut response = respond(error, &asked, &methods);
             if let Some(route) = route {
                 response.set_data(route);
             }
@@ -189,9 +236,12 @@ pub(crate) async fn shaped<E: Endpoint>(endpoint: Arc<E>, request: Request) -> R
     })
 }
 
-fn respond(error: poem::Error) -> Response {
+fn respond(error: poem::Error, asked: &Asked, methods: &Methods) -> Response {
     if error.is_from_response() {
         return error.into_response();
+    }
+    if error.status() == StatusCode::METHOD_NOT_ALLOWED {
+        return methods.answer(asked);
     }
     translate(&error).into_response()
 }
@@ -201,7 +251,7 @@ fn translate(error: &poem::Error) -> ApiError {
         return ApiError::not_found("the path names nothing that is here");
     }
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        return ApiError::invalid(name, reason.clone());
+        return ApiError::invalid(name, wrong_parameter(reason));
     }
     if let Some(error) = error.downcast_ref::<ContentTypeError>() {
         return ApiError::unsupported_media_type(error.to_string());
@@ -212,23 +262,14 @@ fn translate(error: &poem::Error) -> ApiError {
     if error.is::<NotFoundError>() {
         return ApiError::not_found("no such route");
     }
-    if error.is::<MethodNotAllowedError>() {
-        return method_not_allowed();
-    }
     match error.status() {
         StatusCode::BAD_REQUEST => {
             ApiError::bad_request("bad_request", "the request cannot be read")
         }
         StatusCode::NOT_FOUND => ApiError::not_found("no such route"),
-        StatusCode::METHOD_NOT_ALLOWED => method_not_allowed(),
         _ => {
             tracing::error!(%error, "request failed");
             ApiError::internal()
         }
     }
-}
-
-fn method_not_allowed() -> ApiError {
-    let detail = "the route has no such method";
-    ApiError::MethodNotAllowed(Problem::new(405, "method_not_allowed", detail).into())
 }

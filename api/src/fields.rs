@@ -2,7 +2,7 @@
 //! Unknown fields are ignored; null is as good as absent.
 
 use crate::{error::ApiError, problem::FieldError};
-use poem::{Request, RequestBody, Result};
+use poem::{Request, RequestBody, Result, http::header::CONTENT_ENCODING};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     payload::{Json, Payload},
@@ -148,6 +148,7 @@ impl<'a, T: ReadFields> ApiExtractor<'a> for JsonBody<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
+        expect_plain(request)?;
         match request.content_type() {
             Some(kind) if is_json(kind) => {}
             Some(_) => return Err(not_json().into()),
@@ -186,6 +187,7 @@ impl<'a, T: ReadFields> ApiExtractor<'a> for OptionalJsonBody<T> {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self(None));
         }
+        expect_plain(request)?;
         if request.content_type().is_some_and(|kind| !is_json(kind)) {
             return Err(not_json().into());
         }
@@ -201,6 +203,16 @@ fn request_meta(schema: MetaSchemaRef, required: bool) -> MetaRequest {
             schema,
         }],
         required,
+    }
+}
+
+/// A compressed body would have to be bounded twice; nobody needs one here.
+fn expect_plain(request: &Request) -> Result<(), ApiError> {
+    match request.header(CONTENT_ENCODING) {
+        None | Some("identity") => Ok(()),
+        Some(_) => Err(ApiError::unsupported_media_type(
+            "the body must not be compressed",
+        )),
     }
 }
 

@@ -53,6 +53,7 @@ impl TryFrom<&Settings> for ApiConfig {
             connection_limit: stream.connection_limit,
             shutdown_delay: server.shutdown_delay,
             drain_timeout: server.drain_timeout,
+            ..Self::default()
         })
     }
 }

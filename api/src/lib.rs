@@ -16,9 +16,11 @@ mod error;
 mod fields;
 mod from_settings;
 mod guard;
+mod head_limit;
 mod health_probe;
 mod limits;
 mod measured;
+mod methods;
 mod metrics;
 mod openapi;
 mod problem;
@@ -31,6 +33,7 @@ mod sse;
 mod state;
 #[cfg(test)]
 mod testing;
+mod wrong_parameter;
 
 pub use app::app;
 pub use cli::ApiCommand;

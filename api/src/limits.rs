@@ -16,3 +16,7 @@ pub(crate) const CLIENT_ID_CHARS: usize = 128;
 pub(crate) const TITLE_CHARS: usize = 200;
 /// Characters of a request id that is kept.
 pub(crate) const REQUEST_ID_CHARS: usize = 128;
+/// Bytes of a request's address, query included.
+pub(crate) const ADDRESS_BYTES: usize = 8_000;
+/// Bytes of a request's headers, names and values together.
+pub(crate) const HEADER_BYTES: usize = 32_000;

@@ -1,5 +1,12 @@
 //! The OpenAPI document.
 
+mod answered;
+mod document;
+mod examples;
+pub(crate) mod placeholder;
+mod polish;
+pub(crate) mod stream_event;
+
 use crate::{
     VERSION,
     config::ApiConfig,
@@ -8,12 +15,16 @@ use crate::{
         cancel::CancelRoutes,
         config::ConfigRoutes,
         health::{HealthRoutes, ProbeRoutes},
+        schema::SchemaRoutes,
         sessions::SessionRoutes,
         stream::StreamRoutes,
         turns::TurnRoutes,
     },
 };
-use poem_openapi::{OpenApiService, Tags};
+use poem_openapi::{ExtraHeader, LicenseObject, OpenApiService, Tags};
+use serde_json::Value;
+
+pub(crate) use document::document;
 
 /// The groups of the document.
 #[derive(Tags)]
@@ -27,6 +38,9 @@ pub(crate) enum Tag {
     /// What `DefaultChatTransport` of the AI SDK calls
     #[oai(rename = "ai-sdk")]
     AiSdk,
+    /// What tools return
+    #[oai(rename = "tools")]
+    Tools,
     /// Whether it works
     #[oai(rename = "health")]
     Health,
@@ -40,6 +54,7 @@ pub(crate) type Routes = (
     CancelRoutes,
     AiSdkRoutes,
     ConfigRoutes,
+    SchemaRoutes,
     HealthRoutes,
     ProbeRoutes,
 );
@@ -47,9 +62,15 @@ pub(crate) type Routes = (
 /// The document as JSON, for people to read.
 #[must_use]
 pub fn openapi() -> String {
-    let mut document = service(&ApiConfig::default()).spec();
-    document.push('\n');
-    document
+    format!("{:#}\n", document(&ApiConfig::default()))
+}
+
+/// The page to read it and to try it: the framework's, with our document in it.
+pub(crate) fn page(config: &ApiConfig, document: &Value) -> String {
+    let service = service(config);
+    service
+        .swagger_ui_html()
+        .replace(&service.spec(), &document.to_string())
 }
 
 pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
@@ -60,6 +81,7 @@ pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
         CancelRoutes,
         AiSdkRoutes,
         ConfigRoutes,
+        SchemaRoutes,
         HealthRoutes,
         ProbeRoutes,
     );
@@ -68,14 +90,18 @@ pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
         .description(
             "Sessions, turns and their event streams. Streams are the UI message stream of the \
              Vercel AI SDK; see `docs/` for the events.",
+        )
+        .license(LicenseObject::new("MIT OR Apache-2.0"))
+        .extra_request_header::<Option<String>, _>(
+            ExtraHeader::new("x-request-id").description("The client's name for the request"),
+        )
+        .extra_response_header::<String, _>(
+            ExtraHeader::new("x-request-id").description("The name of the request"),
         );
     let server = config
         .public_url
         .clone()
         .unwrap_or_else(|| config.base_path.clone());
-    if server.is_empty() {
-        service
-    } else {
-        service.server(server.trim_end_matches('/'))
-    }
+    let server = server.trim_end_matches('/');
+    service.server(if server.is_empty() { "/" } else { server })
 }

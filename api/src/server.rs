@@ -20,9 +20,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long a connection may take for a request's head, idle time before it included: longer
-/// than clients and proxies keep idle connections.
-const HEAD_LIMIT: Duration = Duration::from_mins(2);
 /// How long broken streams may take to close.
 const BREAK_LIMIT: Duration = Duration::from_secs(2);
 /// Rest after a failed accept, such as for want of file descriptors.
@@ -38,6 +35,7 @@ pub async fn serve(
     let connections = Connections {
         app: Arc::new(app(Arc::clone(&state))),
         open: TaskTracker::new(),
+        head_timeout: state.config.head_timeout,
         closing: CancellationToken::new(),
         cut: CancellationToken::new(),
     };
@@ -80,6 +78,7 @@ async fn first_of(limit: tokio::time::Sleep, stop: &CancellationToken) {
 struct Connections {
     app: Arc<BoxEndpoint<'static, Response>>,
     open: TaskTracker,
+    head_timeout: Duration,
     /// No request after the one that is answered now.
     closing: CancellationToken,
     /// Now.
@@ -111,6 +110,7 @@ impl Connections {
             app: Arc::clone(&self.app),
             local,
             peer: RemoteAddr(peer.into()),
+            head_timeout: self.head_timeout,
             closing: self.closing.clone(),
             cut: self.cut.clone(),
         };
@@ -122,6 +122,7 @@ struct Connection {
     app: Arc<BoxEndpoint<'static, Response>>,
     local: LocalAddr,
     peer: RemoteAddr,
+    head_timeout: Duration,
     closing: CancellationToken,
     cut: CancellationToken,
 }
@@ -132,6 +133,7 @@ impl Connection {
             app,
             local,
             peer,
+            head_timeout,
             closing,
             cut,
         } = self;
@@ -143,7 +145,7 @@ impl Connection {
         let mut connection = pin!(
             http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_LIMIT)
+                .header_read_timeout(head_timeout)
                 .serve_connection(TokioIo::new(socket), service)
         );
         let result = tokio::select! {

@@ -12,13 +12,17 @@ use std::collections::BTreeSet;
 const ARROWS: &[(&str, &[&str])] = &[
     ("copilot-core", &[]),
     ("copilot-migrations", &[]),
+    ("copilot-responses", &[]),
     ("copilot-infra", &["copilot-core", "copilot-migrations"]),
     (
         "copilot-runtime",
         &["copilot-core", "copilot-infra", "copilot-migrations"],
     ),
-    ("copilot-engine", &["copilot-core"]),
-    ("copilot-tools", &["copilot-core", "copilot-engine"]),
+    ("copilot-engine", &["copilot-core", "copilot-responses"]),
+    (
+        "copilot-tools",
+        &["copilot-core", "copilot-engine", "copilot-responses"],
+    ),
     (
         "copilot-executor",
         &[
@@ -28,7 +32,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "copilot-tools",
         ],
     ),
-    ("copilot-api", &["copilot-core", "copilot-runtime"]),
+    (
+        "copilot-api",
+        &["copilot-core", "copilot-responses", "copilot-runtime"],
+    ),
     (
         "copilot",
         &["copilot-api", "copilot-executor", "copilot-runtime"],

@@ -70,11 +70,16 @@ impl ReadFields for NewTurnBody {
             ("reject", OnBusyDto::Reject),
             ("interrupt", OnBusyDto::Interrupt),
         ];
+        let message = message(fields);
+        let file_ids = file_ids(fields);
+        if message.trim().is_empty() && file_ids.is_none() && !fields.is_refused("message") {
+            let _: Option<()> = fields.refuse("message", "must not be blank without a file");
+        }
         Self {
-            message: message(fields),
+            message,
             is_user_message: fields.flag("is_user_message").unwrap_or(true),
             context: context(fields),
-            file_ids: file_ids(fields),
+            file_ids,
             message_id: fields.short_text("message_id", CLIENT_ID_CHARS),
             on_busy: fields.choice("on_busy", &on_busy).unwrap_or_default(),
             model: fields.text("model"),

@@ -35,10 +35,12 @@ pub(crate) struct ProbeRoutes;
 #[OpenApi(tag = "Tag::Health")]
 impl ProbeRoutes {
     /// Whether the process lives
+    ///
+    /// Asks nothing of anybody.
     #[oai(path = "/livez", method = "get", operation_id = "livez")]
     #[expect(clippy::unused_async, reason = "handlers are async")]
-    async fn live(&self) -> Json<Done> {
-        Json(Done::ok())
+    async fn live(&self) -> Result<Json<Done>, ApiError> {
+        Ok(Json(Done::ok()))
     }
 
     /// Whether requests should come here

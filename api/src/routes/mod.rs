@@ -5,6 +5,7 @@ pub(crate) mod cancel;
 pub(crate) mod config;
 pub(crate) mod health;
 pub(crate) mod page;
+pub(crate) mod schema;
 pub(crate) mod sessions;
 pub(crate) mod stream;
 pub(crate) mod turns;

@@ -43,6 +43,8 @@ fn page_size() -> u32 {
 #[OpenApi(prefix_path = "/api/chat", tag = "Tag::Sessions")]
 impl SessionRoutes {
     /// Begin a session
+    ///
+    /// It is empty, and has no title. A body is not needed.
     #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
     async fn create(
         &self,
@@ -167,6 +169,8 @@ impl SessionRoutes {
     }
 
     /// Give a session a title
+    ///
+    /// The title is trimmed. It stays until it is changed by hand again.
     #[oai(
         path = "/sessions/:session_id/title",
         method = "patch",

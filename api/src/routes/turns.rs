@@ -37,6 +37,8 @@ fn page_size() -> u32 {
 #[OpenApi(prefix_path = "/api/chat", tag = "Tag::Turns")]
 impl TurnRoutes {
     /// Say something without reading the answer as it is made
+    ///
+    /// The turn runs in the background. Its stream can be read at any time, also after its end.
     #[oai(
         path = "/sessions/:session_id/turns",
         method = "post",
@@ -94,6 +96,8 @@ impl TurnRoutes {
     }
 
     /// Where a turn stands
+    ///
+    /// With what it used, how it ended, and why it failed if it did.
     #[oai(
         path = "/sessions/:session_id/turns/:turn_id",
         method = "get",

@@ -6,6 +6,8 @@ mod frame;
 mod open;
 mod payload;
 mod profile;
+#[cfg(test)]
+mod published;
 mod response;
 mod source;
 mod translator;

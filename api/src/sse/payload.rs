@@ -1,15 +1,17 @@
 //! An event stream as the OpenAPI document knows it.
 
+use crate::openapi::placeholder;
 use poem::{
     Body, IntoResponse, Response,
     http::header::{CACHE_CONTROL, CONNECTION},
 };
 use poem_openapi::{
     payload::Payload,
-    registry::{MetaSchema, MetaSchemaRef},
+    registry::{MetaSchemaRef, Registry},
 };
 
 const MEDIA_TYPE: &str = "text/event-stream";
+const SCHEMA: &str = "StreamEvent";
 
 /// An open event stream.
 pub(crate) struct EventStream(pub(crate) Body);
@@ -18,13 +20,11 @@ impl Payload for EventStream {
     const CONTENT_TYPE: &'static str = MEDIA_TYPE;
 
     fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            description: Some(
-                "Each event: `id: <cursor>` and `data: <JSON>`, an event of the UI message \
-                 stream; the last is `data: [DONE]`.",
-            ),
-            ..MetaSchema::new("string")
-        }))
+        placeholder::reference(SCHEMA)
+    }
+
+    fn register(registry: &mut Registry) {
+        placeholder::register::<Self>(registry, SCHEMA);
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod document;
 mod fakes;
 mod http;
 mod opening;

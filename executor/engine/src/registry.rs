@@ -7,6 +7,7 @@ use crate::{
     tool_meter::UNKNOWN_TOOL,
 };
 use copilot_core::{ledger::Effect, message::value_without_nul};
+use copilot_responses::{NeedLoginResponse, ToolResponse};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -148,12 +149,13 @@ pub(crate) fn read_arguments(arguments: &str) -> Result<Value, String> {
 
 /// The answer of a tool that needs a user, in an anonymous session.
 pub(crate) fn need_login(context: &ToolContext, name: &str) -> Value {
-    json!({
-        "type": "need_login",
-        "message": format!("{name} needs a signed-in user. Please sign in first."),
-        "session_id": context.session_id,
-        "agent_info": null,
-    })
+    let answer = ToolResponse::from(NeedLoginResponse {
+        message: format!("{name} needs a signed-in user. Please sign in first."),
+        session_id: Some(context.session_id.to_string()),
+        agent_info: None,
+    });
+    // Texts and nulls are always JSON.
+    serde_json::to_value(answer).unwrap_or_default()
 }
 
 fn spec(facts: &ToolFacts) -> ToolSpec {

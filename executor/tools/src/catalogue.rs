@@ -2,7 +2,8 @@
 //! front of the prompt costs every conversation its provider's cache.
 
 use crate::{docs::DocIndex, get_doc_page::GetDocPage, search_docs::SearchDocs};
-use copilot_engine::{Registry, erase, registry::RegistryError};
+use copilot_engine::{DynTool, Registry, Tool, erase, registry::RegistryError};
+use copilot_responses::ToolResponse;
 use std::sync::Arc;
 
 /// What the tools stand on.
@@ -16,11 +17,16 @@ pub struct ToolDeps {
 pub fn catalogue(deps: &ToolDeps, disabled: &[String]) -> Result<Registry, RegistryError> {
     Registry::new(
         [
-            erase(SearchDocs::new(Arc::clone(&deps.docs))),
-            erase(GetDocPage::new(Arc::clone(&deps.docs))),
+            offered(SearchDocs::new(Arc::clone(&deps.docs))),
+            offered(GetDocPage::new(Arc::clone(&deps.docs))),
         ],
         disabled,
     )
+}
+
+/// Only what is published can be sent: a tool that returns anything but the union does not build.
+fn offered<T: Tool<Output = ToolResponse>>(tool: T) -> Arc<dyn DynTool> {
+    erase(tool)
 }
 
 #[cfg(test)]

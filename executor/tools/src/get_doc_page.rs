@@ -1,12 +1,10 @@
 //! `get_doc_page`: one page of the documentation.
 
-use crate::{
-    docs::DocIndex,
-    response::{DocPageResponse, ErrorResponse, ToolResponse},
-};
+use crate::docs::DocIndex;
 use async_trait::async_trait;
 use copilot_core::ledger::Effect;
 use copilot_engine::{Tool, ToolContext, ToolError};
+use copilot_responses::{DocPageResponse, ErrorResponse, ToolResponse};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -51,12 +49,13 @@ impl Tool for GetDocPage {
         let session_id = Some(context.session_id.to_string());
         let path = input.path.trim();
         let refused = |error: &str, message: String, session_id| {
-            Ok(ToolResponse::Error(ErrorResponse {
+            Ok(ErrorResponse {
                 message,
                 session_id,
                 error: Some(error.to_owned()),
                 details: None,
-            }))
+            }
+            .into())
         };
         if !is_within(path) {
             let message = "A path has no `..`, no backslash and no leading slash.".to_owned();
@@ -66,14 +65,15 @@ impl Tool for GetDocPage {
             let message = "There is no such page. Find its path with search_docs.".to_owned();
             return refused("not_found", message, session_id);
         };
-        Ok(ToolResponse::DocPage(DocPageResponse {
+        Ok(DocPageResponse {
             message: format!("The page \"{}\".", page.title),
             session_id,
             title: page.title.clone(),
             path: page.path.clone(),
             content: page.content.clone(),
             doc_url: None,
-        }))
+        }
+        .into())
     }
 }
 

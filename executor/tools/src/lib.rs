@@ -3,11 +3,9 @@
 pub mod catalogue;
 pub mod docs;
 pub mod get_doc_page;
-pub mod response;
 pub mod search_docs;
 
 pub use catalogue::{ToolDeps, catalogue};
 pub use docs::{DocIndex, LoadDocsError};
 pub use get_doc_page::GetDocPage;
-pub use response::ToolResponse;
 pub use search_docs::SearchDocs;

@@ -1,12 +1,12 @@
 //! `search_docs`: the documentation, by words.
 
-use crate::{
-    docs::{DocIndex, Found},
-    response::{DocSearchResult, DocSearchResultsResponse, NoResultsResponse, ToolResponse},
-};
+use crate::docs::{DocIndex, Found};
 use async_trait::async_trait;
 use copilot_core::ledger::Effect;
 use copilot_engine::{Tool, ToolContext, ToolError};
+use copilot_responses::{
+    DocSearchResult, DocSearchResultsResponse, NoResultsResponse, ToolResponse,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -60,13 +60,10 @@ impl Tool for SearchDocs {
         let found = self.docs.search(&input.query, MOST_PAGES);
         if found.is_empty() {
             let message = "The documentation has nothing about that.".to_owned();
-            return Ok(ToolResponse::NoResults(NoResultsResponse::new(
-                message,
-                session_id,
-                suggestions(&self.docs),
-            )));
+            let suggestions = suggestions(&self.docs);
+            return Ok(NoResultsResponse::new(message, session_id, suggestions).into());
         }
-        Ok(ToolResponse::DocSearchResults(DocSearchResultsResponse {
+        Ok(DocSearchResultsResponse {
             message: match found.len() {
                 1 => "Found 1 page.".to_owned(),
                 count => format!("Found {count} pages."),
@@ -75,7 +72,8 @@ impl Tool for SearchDocs {
             count: found.len(),
             results: found.into_iter().map(result).collect(),
             query: input.query,
-        }))
+        }
+        .into())
     }
 }
 

@@ -1,3 +1,5 @@
+//! `doc_search_results`
+
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,8 +1,10 @@
+//! `doc_page`
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A page of the documentation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DocPageResponse {
     /// For the person and the model.
     pub message: String,
