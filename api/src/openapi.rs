@@ -86,9 +86,8 @@ pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
         ProbeRoutes,
     );
     let service = OpenApiService::new(routes, "Copilot", VERSION)
-        .summary("An AI copilot as a service")
         .description(
-            "Sessions, turns and their event streams. Streams are the UI message stream of the \
+            "An AI copilot as a service. Sessions, turns and their event streams. Streams are the UI message stream of the \
              Vercel AI SDK; see `docs/` for the events.",
         )
         .license(LicenseObject::new("MIT OR Apache-2.0"))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// It works
 #[derive(Object)]
+#[oai(rename = "Health")]
 pub(crate) struct HealthDto {
     /// Always `healthy`
     status: String,

@@ -144,7 +144,11 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn fields_of(body: &Value) -> Vec<String> {
+    /// What is wrong with a body, beside a message that it may lack.
+    fn fields_of(mut body: Value) -> Vec<String> {
+        if let Some(fields) = body.as_object_mut() {
+            fields.entry("message").or_insert_with(|| "hi".into());
+        }
         let Err(error) = Fields::parse::<NewTurnBody>(body.to_string().as_bytes()) else {
             return Vec::new();
         };
@@ -176,10 +180,16 @@ mod tests {
             (json!({"file_ids": [1]}), vec!["file_ids"]),
             (json!({"message_id": "x".repeat(129)}), vec!["message_id"]),
             (json!({"message_id": ""}), vec!["message_id"]),
+            (
+                json!({"message": " \n", "on_busy": "explode"}),
+                vec!["message", "on_busy"],
+            ),
+            (json!({"message": "", "file_ids": ["f"]}), vec![]),
             (json!({"on_busy": "explode"}), vec!["on_busy"]),
             (json!([]), vec!["body"]),
         ] {
-            assert_eq!(fields_of(&body), expected, "{:.60}", body.to_string());
+            let shown = format!("{:.60}", body.to_string());
+            assert_eq!(fields_of(body), expected, "{shown}");
         }
     }
 

@@ -5,6 +5,13 @@ use super::answered;
 use crate::limits::{CLIENT_ID_CHARS, REQUEST_ID_CHARS};
 use serde_json::{Map, Value, json};
 
+/// Names of headers as the framework writes them, and as they are.
+const SHOUTED: [(&str, &str); 3] = [
+    ("RETRY-AFTER", "Retry-After"),
+    ("ALLOW", "Allow"),
+    ("X-REQUEST-ID", "x-request-id"),
+];
+
 /// Polishes a document.
 pub(super) fn polish(document: &mut Value) {
     plain(document);
@@ -82,6 +89,12 @@ fn parameters(operation: &mut Value) {
         return;
     };
     for parameter in parameters {
+        let shouted = SHOUTED
+            .iter()
+            .find(|(shouted, _)| parameter.get("name") == Some(&Value::from(*shouted)));
+        if let (Some((_, name)), Value::Object(parameter)) = (shouted, &mut *parameter) {
+            parameter.insert("name".to_owned(), (*name).into());
+        }
         let limits = parameter
             .get("name")
             .and_then(Value::as_str)
@@ -96,9 +109,9 @@ fn parameters(operation: &mut Value) {
 }
 
 fn limits(parameter: &str) -> Value {
-    match parameter.to_ascii_lowercase().as_str() {
+    match parameter {
         "profile" | "x-stream-profile" => json!({"enum": ["v5", "v6", "v7"]}),
-        "idempotency-key" => json!({"minLength": 1, "maxLength": CLIENT_ID_CHARS}),
+        "Idempotency-Key" => json!({"minLength": 1, "maxLength": CLIENT_ID_CHARS}),
         "chat_id" => json!({"minLength": 1, "maxLength": CLIENT_ID_CHARS, "pattern": "^[^/]+$"}),
         "x-request-id" => json!({"maxLength": REQUEST_ID_CHARS, "pattern": "^[!-~]*$"}),
         _ => Value::Null,
@@ -136,8 +149,7 @@ fn headers(response: &mut Map<String, Value>) {
     let Value::Object(headers) = headers else {
         return;
     };
-    // The framework shouts.
-    for (shouted, name) in [("RETRY-AFTER", "Retry-After"), ("ALLOW", "Allow")] {
+    for (shouted, name) in SHOUTED {
         if let Some(header) = headers.remove(shouted) {
             headers.insert(name.to_owned(), header);
         }
