@@ -1,8 +1,8 @@
 //! All routes, and what every request passes on its way to them.
 
 use crate::{
-    body_limit, cors, error, error::ApiError, guard::Guard, head_limit, measured,
-    methods::Methods, openapi, request_id, routes::page, state::ApiState,
+    body_limit, cors, error, error::ApiError, guard::Guard, head_limit, measured, methods::Methods,
+    openapi, request_id, routes::page, state::ApiState,
 };
 use poem::{
     Endpoint, EndpointExt, IntoEndpoint, Response, Route,

@@ -73,6 +73,10 @@ async fn a_wrong_value_is_named() {
         ("file_ids", json!(id)),
         ("file_ids", json!([5])),
         ("file_ids", json!(vec![id; 21])),
+        (
+            "message",
+            json!(123_456_789_012_345_678_901_234_567_890_f64),
+        ),
         ("message_id", json!("x".repeat(129))),
         ("message_id", json!(7)),
     ] {
@@ -163,14 +167,121 @@ async fn a_missing_route_and_a_wrong_method_are_problems_too() {
     for path in ["/nothing", "/api/chat/nothing/at/all", "/api/nothing"] {
         stack.client.get(path).problem(404).await;
     }
-    for (method, path) in [
-        (Method::PUT, "/api/chat/sessions"),
-        (Method::DELETE, "/api/chat/sessions"),
-        (Method::GET, "/api/chat"),
-        (Method::POST, "/api/chat/health"),
+    for (method, path, allowed) in [
+        (
+            Method::PUT,
+            "/api/chat/sessions",
+            "GET, HEAD, OPTIONS, POST",
+        ),
+        (
+            Method::DELETE,
+            "/api/chat/sessions",
+            "GET, HEAD, OPTIONS, POST",
+        ),
+        (Method::GET, "/api/chat", "OPTIONS, POST"),
+        (Method::POST, "/api/chat/health", "GET, HEAD, OPTIONS"),
+        (Method::POST, "/openapi.json", "GET, HEAD, OPTIONS"),
     ] {
-        stack.client.call(&method, path).problem(405).await;
+        let answer = stack.client.call(&method, path).status(405).await;
+        answer.problem();
+        assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
     }
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn head_and_options_ask_without_doing() {
+    let stack = TestStack::start().await;
+    let chat = Conversation::begin(&stack).await;
+
+    let head = stack.client.call(&Method::HEAD, "/api/chat/sessions");
+    let session = format!("/api/chat/sessions/{}", chat.id);
+    let options = stack.client.call(&Method::OPTIONS, &session);
+    let nowhere = stack.client.call(&Method::OPTIONS, "/nothing");
+
+    assert!(head.status(200).await.body.is_empty());
+    let options = options.status(204).await;
+    assert_eq!(options.header("allow"), Some("DELETE, GET, HEAD, OPTIONS"));
+    assert!(options.body.is_empty());
+    nowhere.problem(404).await;
+    assert_eq!(chat.read().await["id"], chat.id.as_str());
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_at_once() {
+    let stack = TestStack::start().await;
+    let chat = Conversation::begin(&stack).await;
+
+    let problem = chat
+        .say(" ")
+        .field("on_busy", "later")
+        .field("file_ids", 5)
+        .message_id("")
+        .problem(422)
+        .await;
+
+    let mut fields = problem.fields();
+    fields.sort_unstable();
+    assert_eq!(fields, ["file_ids", "message", "message_id", "on_busy"]);
+    let blank = chat.say(" ").field("on_busy", "later").problem(422).await;
+    assert_eq!(blank.fields(), ["message", "on_busy"]);
+    assert_eq!(chat.client.list_turns(&chat.id).ok().await["total"], 0);
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_wrong_parameter_is_told_in_words() {
+    let stack = TestStack::start().await;
+
+    for (name, wrong, told) in [
+        ("limit", "0", "must be at least 1"),
+        ("limit", "101", "must be at most 100"),
+        ("limit", "many", "must be a whole number in range"),
+        ("offset", "-1", "must be a whole number in range"),
+    ] {
+        let call = stack.client.list_sessions().query(name, wrong);
+        let problem = call.problem(422).await;
+        assert_eq!(problem.errors[0].message, told, "{name}={wrong}");
+    }
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused() {
+    let stack = TestStack::start().await;
+    let chat = Conversation::begin(&stack).await;
+
+    chat.say("hi")
+        .header("content-encoding", "gzip")
+        .problem(415)
+        .await;
+    chat.say("hi")
+        .header("content-encoding", "identity")
+        .events()
+        .to_finish()
+        .await;
+
+    assert_eq!(chat.messages().await.len(), 2);
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn the_last_of_two_equal_keys_counts() {
+    let stack = TestStack::start().await;
+    let chat = Conversation::begin(&stack).await;
+    let path = format!("/api/chat/sessions/{}/stream", chat.id);
+    let body = r#"{"message": "first", "message": "second"}"#;
+
+    stack
+        .client
+        .post(&path)
+        .raw_body(JSON, body)
+        .events()
+        .to_finish()
+        .await;
+
+    assert_eq!(chat.messages().await[0]["content"], "second");
     stack.finish().await;
 }
 

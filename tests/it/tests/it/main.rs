@@ -10,6 +10,8 @@ mod builtin;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod crash;
@@ -51,3 +53,5 @@ mod tools;
 mod tracking;
 #[cfg(test)]
 mod turns;
+#[cfg(test)]
+mod wire;
