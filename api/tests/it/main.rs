@@ -12,5 +12,6 @@ mod document;
 mod fakes;
 mod http;
 mod opening;
+mod slow;
 mod stopping;
 mod streams;
