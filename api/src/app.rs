@@ -46,13 +46,14 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
 fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
     let service = openapi::service(&state.config);
     let document = openapi::document(&state.config);
-    let docs = openapi::page(&state.config, &document);
+    let shown = openapi::page(&state.config, &document);
+    let docs = make_sync(move |_| Html(shown.clone()));
     let spec = document.to_string();
     let api = Arc::new(service.into_endpoint());
     let own = Route::new()
         .at("/", get(page::page))
         .at("/page.css", get(page::style))
-        .at("/docs", get(make_sync(move |_| Html(docs.clone()))))
+        .nest("/docs", Route::new().at("/", get(docs)))
         .at("/openapi.json", get(make_sync(move |_| json(spec.clone()))))
         .nest_no_strip("/livez", Arc::clone(&api))
         .nest_no_strip("/readyz", Arc::clone(&api))

@@ -67,6 +67,7 @@ async fn the_api_is_documented_with_every_operation_of_the_contract() {
         "replay_turn",
         "get_ttl_config",
         "health_check",
+        "tool_response_schema",
     ] {
         assert!(operations.contains(&expected), "{expected}: {operations:?}");
     }
@@ -94,10 +95,12 @@ async fn every_operation_documents_its_errors() {
 async fn a_person_finds_pages_at_the_root_and_at_docs() {
     let stack = TestStack::start().await;
 
-    for path in ["/", "/docs"] {
+    for path in ["/", "/docs", "/docs/"] {
         let page = stack.client.get(path).status(200).await;
         let kind = page.header("content-type").unwrap();
         assert!(kind.starts_with("text/html"), "{path}: {kind}");
+        let shows_all = page.text().contains("AgentsFoundResponse");
+        assert_eq!(shows_all, path != "/", "{path}");
     }
     stack.finish().await;
 }
