@@ -1,8 +1,8 @@
 //! All routes, and what every request passes on its way to them.
 
 use crate::{
-    body_limit, cors, error, error::ApiError, guard::Guard, head_limit, measured, methods::Methods,
-    openapi, request_id, routes::page, state::ApiState,
+    body_limit, cors, error, error::ApiError, forwarded, guard::Guard, head_limit, measured,
+    methods::Methods, openapi, request_id, routes::page, state::ApiState,
 };
 use poem::{
     Endpoint, EndpointExt, IntoEndpoint, Response, Route,
@@ -18,7 +18,8 @@ use std::{any::Any, sync::Arc};
 pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
     let ids = Arc::clone(&state.ids);
     let origins: Arc<[String]> = state.config.cors_origins.clone().into();
-    let guard = Guard::new(&state.config);
+    let guard = Guard::new(&state.auth, &state.config);
+    let proxies: Arc<[_]> = state.config.trusted_proxies.clone().into();
     let limits = Arc::clone(&state);
     let metrics = Arc::clone(&state.metrics);
     let methods = Arc::new(Methods::new(&state.config.base_path));
@@ -27,9 +28,11 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
         .around(move |endpoint, request| {
             body_limit::limited(endpoint, request, Arc::clone(&limits))
         })
+        .around(cors::preflighted)
         .before(move |request| {
             let checked = guard
-                .let_in(&request)
+                .as_ref()
+                .map_or(Ok(()), |guard| guard.let_in(&request))
                 .and_then(|()| head_limit::check(&request));
             async move { checked.map(|()| request).map_err(Into::into) }
         })
@@ -39,6 +42,7 @@ pub fn app(state: Arc<ApiState>) -> BoxEndpoint<'static, Response> {
         .around(move |endpoint, request| {
             measured::measured(endpoint, request, Arc::clone(&metrics))
         })
+        .around(move |endpoint, request| forwarded::noted(endpoint, request, Arc::clone(&proxies)))
         .around(move |endpoint, request| request_id::named(endpoint, request, Arc::clone(&ids)))
         .boxed()
 }

@@ -2,28 +2,23 @@
 
 use crate::sse::Profile;
 use copilot_core::turn::Caps;
+use copilot_runtime::settings::IpNetwork;
 use std::time::Duration;
-
-/// Who may call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthMode {
-    /// No token: every caller is user `local`, and `Host` and `Origin` are guarded.
-    Local,
-}
 
 /// The server's settings, already checked.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// Who may call.
-    pub auth: AuthMode,
     /// Empty, or a path like `/copilot` without a slash at its end.
     pub base_path: String,
-    /// The address that clients see; none: taken from the request.
+    /// The address of all routes as clients see it, without a slash at its end; none: taken
+    /// from the request.
     pub public_url: Option<String>,
     /// Hosts beside loopback that local mode answers to, lower case, with or without a port.
     pub allowed_hosts: Vec<String>,
     /// Origins beside its own that may call: `https://app.example.com`.
     pub cors_origins: Vec<String>,
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNetwork>,
     /// Largest body of every route but one.
     pub max_body_bytes: usize,
     /// Largest body of the AI SDK route.
@@ -56,11 +51,11 @@ pub struct ApiConfig {
 impl Default for ApiConfig {
     fn default() -> Self {
         Self {
-            auth: AuthMode::Local,
             base_path: String::new(),
             public_url: None,
             allowed_hosts: Vec::new(),
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             max_body_bytes: 4_000_000,
             ai_sdk_max_body_bytes: 30_000_000,
             head_timeout: Duration::from_mins(2),

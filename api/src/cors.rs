@@ -2,7 +2,7 @@
 //! browser keeps their answers from the page, and local mode refuses them.
 
 use poem::{
-    Endpoint, Request, Response, Result,
+    Endpoint, IntoResponse, Request, Response, Result,
     http::{
         HeaderValue, Method, StatusCode,
         header::{
@@ -21,10 +21,10 @@ const EXPOSED: &str =
     "x-request-id, retry-after, x-vercel-ai-ui-message-stream, content-disposition";
 const MAX_AGE_SECONDS: &str = "600";
 
-/// Answers preflights, and lets pages of `origins` read the answers.
+/// Lets pages of `origins` read the answers, errors too.
 pub(crate) async fn crossed<E: Endpoint>(
     endpoint: Arc<E>,
-    request: Request,
+    mut request: Request,
     origins: Arc<[String]>,
 ) -> Result<Response> {
     let origin = request
@@ -35,15 +35,8 @@ pub(crate) async fn crossed<E: Endpoint>(
     let Some(origin) = origin else {
         return Ok(endpoint.get_response(request).await);
     };
-    let is_preflight = request.method() == Method::OPTIONS
-        && request
-            .headers()
-            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if is_preflight {
-        preflight()
-    } else {
-        endpoint.get_response(request).await
-    };
+    request.set_data(KnownPage);
+    let mut response = endpoint.get_response(request).await;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(
@@ -52,6 +45,25 @@ pub(crate) async fn crossed<E: Endpoint>(
     );
     headers.append(VARY, HeaderValue::from_static("origin"));
     Ok(response)
+}
+
+/// The request comes from a page of `server.cors_origins`.
+#[derive(Clone)]
+struct KnownPage;
+
+/// Answers the preflights of known pages, without a token.
+pub(crate) async fn preflighted<E: Endpoint>(
+    endpoint: Arc<E>,
+    request: Request,
+) -> Result<Response> {
+    let asks = request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if asks && request.data::<KnownPage>().is_some() {
+        return Ok(preflight());
+    }
+    Ok(endpoint.call(request).await?.into_response())
 }
 
 fn preflight() -> Response {

@@ -28,7 +28,15 @@ pub(crate) enum ApiError {
     /// The body is no JSON
     #[oai(status = 400)]
     BadRequest(ProblemJson),
-    /// Not from this host or origin, or not for this caller
+    /// The token is missing, expired or wrong
+    #[oai(status = 401)]
+    Unauthorized(
+        ProblemJson,
+        /// What to authorize with
+        #[oai(header = "WWW-Authenticate")]
+        String,
+    ),
+    /// Not from this host or origin
     #[oai(status = 403)]
     Forbidden(ProblemJson),
     /// Not there, or not the caller's
@@ -87,6 +95,10 @@ pub(crate) enum ApiError {
 impl ApiError {
     pub(crate) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
         Self::BadRequest(Problem::new(400, code, detail).into())
+    }
+
+    pub(crate) fn unauthorized(code: &str, detail: &str) -> Self {
+        Self::Unauthorized(Problem::new(401, code, detail).into(), "Bearer".to_owned())
     }
 
     pub(crate) fn forbidden(code: &str, detail: impl Into<String>) -> Self {
@@ -206,7 +218,8 @@ impl From<PortError> for ApiError {
     }
 }
 
-fn causes(error: &dyn Error) -> String {
+/// What lies behind an error, in one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
     std::iter::successors(error.source(), |&cause| cause.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

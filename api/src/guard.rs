@@ -1,10 +1,7 @@
 //! Local mode answers only to its own machine: a web page must not drive a copilot that has
 //! a shell, neither by its origin nor by a name that it lets point here.
 
-use crate::{
-    config::{ApiConfig, AuthMode},
-    error::ApiError,
-};
+use crate::{auth::Authenticator, config::ApiConfig, error::ApiError};
 use poem::{
     Request,
     http::{
@@ -16,7 +13,8 @@ use std::sync::Arc;
 
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Lets in what comes to an own name, from an own or allowed page.
+/// Lets in what comes to an own name, from an own or allowed page. What a proxy says of the
+/// host does not count.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     hosts: Arc<[String]>,
@@ -24,14 +22,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// The guard that this configuration wants.
-    pub(crate) fn new(config: &ApiConfig) -> Self {
-        match config.auth {
-            AuthMode::Local => Self {
-                hosts: config.allowed_hosts.clone().into(),
-                origins: config.cors_origins.clone().into(),
-            },
-        }
+    /// The guard of local mode; none where callers have tokens, which no page has by itself.
+    pub(crate) fn new(auth: &Authenticator, config: &ApiConfig) -> Option<Self> {
+        auth.is_local().then(|| Self {
+            hosts: config.allowed_hosts.clone().into(),
+            origins: config.cors_origins.clone().into(),
+        })
     }
 
     /// Lets the request in, or answers 403.
@@ -110,7 +106,7 @@ mod tests {
             cors_origins: vec!["https://app.example.com".into()],
             ..ApiConfig::default()
         };
-        let guard = Guard::new(&config);
+        let guard = Guard::new(&Authenticator::default(), &config).unwrap();
         let mut request = Request::builder()
             .uri_str("/api/chat/health")
             .header(HOST, host);

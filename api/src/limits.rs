@@ -12,6 +12,10 @@ pub(crate) const CONTEXT_KEYS: usize = 16;
 pub(crate) const CONTEXT_CHARS: usize = 200_000;
 /// Characters of a message id, an idempotency key, or a chat's own id.
 pub(crate) const CLIENT_ID_CHARS: usize = 128;
+/// Bytes of a token.
+pub(crate) const TOKEN_BYTES: usize = 16 << 10;
+/// Characters of a user's id, which is the subject of a token.
+pub(crate) const USER_ID_CHARS: usize = 255;
 /// Characters of a title.
 pub(crate) const TITLE_CHARS: usize = 200;
 /// Characters of a request id that is kept.

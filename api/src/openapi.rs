@@ -101,6 +101,5 @@ pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
         .public_url
         .clone()
         .unwrap_or_else(|| config.base_path.clone());
-    let server = server.trim_end_matches('/');
-    service.server(if server.is_empty() { "/" } else { server })
+    service.server(if server.is_empty() { "/" } else { server.as_str() })
 }

@@ -28,6 +28,7 @@ pub(crate) fn request_span(
         session_id = field::Empty,
         turn_id = field::Empty,
         user_id = field::Empty,
+        client = field::Empty,
     );
     if let Some(session) = id_after(path, "sessions") {
         span.record("session_id", SessionId::from(session).tag());

@@ -1,6 +1,6 @@
 //! The API as a part of a process.
 
-use crate::{ApiMetrics, ApiParts, ApiState, UnservedSetting, serve};
+use crate::{ApiMetrics, ApiParts, ApiState, Authenticator, KeySourceError, serve};
 use copilot_core::service::{closing::Closer, watch::Watch};
 use copilot_runtime::{
     adapters::Adapters,
@@ -16,9 +16,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting.
+    /// It serves callers, and nothing says who may call.
+    #[error("auth.mode: nothing says who may call")]
+    NoAuth,
+    /// The provider's keys cannot be fetched.
     #[error(transparent)]
-    Setting(#[from] UnservedSetting),
+    Keys(#[from] KeySourceError),
     /// Tracking.
     #[error(transparent)]
     Tracking(#[from] TrackingError),
@@ -40,6 +43,7 @@ pub fn start(
     );
     let watch = Watch::new(Arc::clone(&adapters.store), closer);
     let tasks = TaskTracker::new();
+    let auth = settings.auth.as_ref().ok_or(StartError::NoAuth)?;
     let (tracker, tracking) = tracking(&settings.tracking)?;
     let state = ApiState::new(ApiParts {
         store: adapters.store,
@@ -52,7 +56,8 @@ pub fn start(
         ends: adapters.ends,
         metrics: ApiMetrics::register(registry),
         tracker,
-        config: settings.try_into()?,
+        auth: Authenticator::new(auth, &tasks)?,
+        config: settings.into(),
         tasks: tasks.clone(),
     });
     let (soft, hard) = (lifecycle.soft(), lifecycle.hard());

@@ -1,6 +1,8 @@
 //! What every handler may use.
 
-use crate::{config::ApiConfig, health_probe::HealthProbe, metrics::ApiMetrics};
+use crate::{
+    auth::Authenticator, config::ApiConfig, health_probe::HealthProbe, metrics::ApiMetrics,
+};
 use copilot_core::{
     id::IdSource,
     port::{
@@ -40,6 +42,8 @@ pub struct ApiParts {
     pub metrics: Arc<ApiMetrics>,
     /// Who is told of each user's message.
     pub tracker: Tracker,
+    /// Who tells who calls.
+    pub auth: Authenticator,
     /// Settings.
     pub config: ApiConfig,
     /// Where tasks run that outlive their request; its owner waits for it.
@@ -58,6 +62,7 @@ pub struct ApiState {
     pub(crate) readiness: Readiness,
     pub(crate) metrics: Arc<ApiMetrics>,
     pub(crate) tracker: Tracker,
+    pub(crate) auth: Authenticator,
     pub(crate) config: ApiConfig,
     pub(crate) tasks: TaskTracker,
     /// The server is about to stop: `/readyz` fails.
@@ -77,13 +82,15 @@ impl ApiState {
             cancels,
             ids,
             watch,
-            ready_parts,
+            mut ready_parts,
             ends,
             metrics,
             tracker,
+            auth,
             config,
             tasks,
         } = parts;
+        ready_parts.extend(auth.ready_part());
         let closer = Closer::new(
             Arc::clone(&store),
             Arc::clone(&streams),
@@ -113,6 +120,7 @@ impl ApiState {
             ids,
             metrics,
             tracker,
+            auth,
             config,
             tasks,
             stopping,

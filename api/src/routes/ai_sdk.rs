@@ -49,7 +49,7 @@ impl AiSdkRoutes {
         let profile = chosen(&services, &profile, &profile_header)?;
         let chat = body.0;
         expect_new(&chat)?;
-        let session = session_of(&services, caller.user()?, chat.id).await?;
+        let session = session_of(&services, caller.user(), chat.id).await?;
         let said = Said {
             message: chat.text,
             key: chat.last_id,
@@ -93,7 +93,7 @@ impl AiSdkRoutes {
         let profile = chosen(&services, &profile, &profile_header)?;
         let session = services
             .store
-            .find_client_session(caller.user()?, &without_nul(chat_id.0))
+            .find_client_session(caller.user(), &without_nul(chat_id.0))
             .await?;
         let Some(session) = session else {
             return Ok(MaybeStream::Nothing);

@@ -1,7 +1,7 @@
 //! Cancel.
 
 use crate::{
-    auth::Caller,
+    auth::Visitor,
     dto::cancel::{CancelBody, CancelledDto},
     error::ApiError,
     fields::OptionalJsonBody,
@@ -31,15 +31,16 @@ impl CancelRoutes {
     async fn cancel(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         body: OptionalJsonBody<CancelBody>,
     ) -> Result<Json<CancelledDto>, ApiError> {
         let began = Instant::now();
         let turn_id = body.0.and_then(|body| body.turn_id);
         let session = session_id.0.into();
+        let owner = visitor.owner(&services, session_id.0).await?;
         // A client that hangs up meanwhile leaves nothing half cancelled.
-        let (canceller, owner) = (services.canceller.clone(), caller.owner().clone());
+        let canceller = services.canceller.clone();
         let cancelling = async move {
             let turn = turn_id.map(Into::into);
             canceller.cancel(&owner, session, turn).await

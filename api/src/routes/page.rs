@@ -1,9 +1,9 @@
 //! The page at `/`: where things are, until the chat page takes its place.
 
-use crate::state::Services;
+use crate::{forwarded::Way, state::Services};
 use poem::{
     Response, handler,
-    http::header::{CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY},
+    http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY},
 };
 
 /// Nothing but the page's own style sheet.
@@ -19,17 +19,10 @@ pre { overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .4rem; 
 #[expect(clippy::needless_pass_by_value, reason = "extractors come by value")]
 pub(crate) fn page(request: &poem::Request, services: Services) -> Response {
     let config = &services.config;
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("127.0.0.1:8006");
-    let here = format!("http://{host}{}", config.base_path);
-    let base = config
-        .public_url
-        .as_deref()
-        .unwrap_or(&here)
-        .trim_end_matches('/');
+    let origin = request.data::<Way>().and_then(Way::origin);
+    let origin = origin.unwrap_or_else(|| "http://127.0.0.1:8006".to_owned());
+    let here = format!("{origin}{}", config.base_path);
+    let base = config.public_url.as_deref().unwrap_or(&here);
     Response::builder()
         .content_type("text/html; charset=utf-8")
         .header(CONTENT_SECURITY_POLICY, POLICY)

@@ -1,7 +1,7 @@
 //! Sessions.
 
 use crate::{
-    auth::Caller,
+    auth::{Caller, Visitor},
     dto::{
         Done,
         session::{CreatedSession, SessionDetail, SessionList},
@@ -44,17 +44,18 @@ fn page_size() -> u32 {
 impl SessionRoutes {
     /// Begin a session
     ///
-    /// It is empty, and has no title. A body is not needed.
+    /// It is empty, and has no title. A body is not needed. Without a token, where the operator
+    /// allows that, it is anonymous: its id is its key.
     #[oai(path = "/sessions", method = "post", operation_id = "create_session")]
     async fn create(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
     ) -> Result<Json<CreatedSession>, ApiError> {
-        let id = services.ids.next().into();
+        let (id, owner) = visitor.founds(&services);
         let new = NewSession {
             id,
-            owner: caller.owner().clone(),
+            owner,
             client_id: None,
         };
         Ok(Json(services.store.create_session(new).await?.into()))
@@ -85,7 +86,7 @@ impl SessionRoutes {
         Ok(Json(
             services
                 .store
-                .list_sessions(caller.user()?, page)
+                .list_sessions(caller.user(), page)
                 .await?
                 .into(),
         ))
@@ -103,7 +104,7 @@ impl SessionRoutes {
     async fn read(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         /// At most this many messages, the newest; without it all
         #[oai(validator(minimum(value = "1")))]
@@ -125,9 +126,10 @@ impl SessionRoutes {
             before_sequence: before_sequence.0,
             active,
         };
+        let owner = visitor.owner(&services, session_id.0).await?;
         let snapshot = services
             .store
-            .snapshot(caller.owner(), session_id.0.into(), page)
+            .snapshot(&owner, session_id.0.into(), page)
             .await?;
         let snapshot = snapshot.ok_or_else(|| ApiError::no_session(session_id.0))?;
         let messages = snapshot.messages.len();
@@ -189,6 +191,28 @@ impl SessionRoutes {
             .rename_session(caller.owner(), session_id.0.into(), &title)
             .await?;
         renamed
+            .map(|()| Json(Done::ok()))
+            .ok_or_else(|| ApiError::no_session(session_id.0))
+    }
+    /// Take an anonymous session
+    ///
+    /// From then on it is the caller's alone.
+    #[oai(
+        path = "/sessions/:session_id/assign-user",
+        method = "patch",
+        operation_id = "assign_session_user"
+    )]
+    async fn assign(
+        &self,
+        services: Services,
+        caller: Caller,
+        session_id: Path<Uuid>,
+    ) -> Result<Json<Done>, ApiError> {
+        let claimed = services
+            .store
+            .claim_session(caller.user(), session_id.0.into())
+            .await?;
+        claimed
             .map(|()| Json(Done::ok()))
             .ok_or_else(|| ApiError::no_session(session_id.0))
     }

@@ -3,7 +3,7 @@
 use super::{MaybeStream, Stream};
 use crate::{
     accepting::{Said, accept},
-    auth::Caller,
+    auth::Visitor,
     cursor::Cursor,
     dto::new_turn::NewTurnBody,
     error::ApiError,
@@ -35,7 +35,7 @@ impl StreamRoutes {
     async fn start(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         /// The same as the body's `message_id`
         #[oai(name = "Idempotency-Key")]
@@ -49,7 +49,8 @@ impl StreamRoutes {
     ) -> Result<Stream, ApiError> {
         let profile = chosen(&services, &profile, &profile_header)?;
         let said = Said::new(body.0, key.0)?;
-        let turn = accept(&services, caller.owner(), session_id.0.into(), said).await?;
+        let owner = visitor.owner(&services, session_id.0).await?;
+        let turn = accept(&services, &owner, session_id.0.into(), said).await?;
         let opening = Opening {
             profile,
             after: Position::ZERO,
@@ -72,7 +73,7 @@ impl StreamRoutes {
     async fn resume(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         /// The `id` of the last event that was received
         #[oai(name = "Last-Event-ID")]
@@ -87,14 +88,8 @@ impl StreamRoutes {
     ) -> Result<MaybeStream, ApiError> {
         let profile = chosen(&services, &profile, &profile_header)?;
         let cursor = Cursor::first_of([last_event_id.0.as_deref(), after.0.as_deref()]);
-        resumed(
-            &services,
-            caller.owner(),
-            session_id.0.into(),
-            cursor,
-            profile,
-        )
-        .await
+        let owner = visitor.owner(&services, session_id.0).await?;
+        resumed(&services, &owner, session_id.0.into(), cursor, profile).await
     }
 
     /// The stream of one turn
@@ -110,7 +105,7 @@ impl StreamRoutes {
     async fn replay(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         turn_id: Path<Uuid>,
         /// The `id` of the last event that was received
@@ -129,7 +124,8 @@ impl StreamRoutes {
             session_id: session_id.0.into(),
             turn_id: turn_id.0.into(),
         };
-        let turn = services.store.find_turn(caller.owner(), key).await?;
+        let owner = visitor.owner(&services, session_id.0).await?;
+        let turn = services.store.find_turn(&owner, key).await?;
         let turn = turn.ok_or_else(|| ApiError::no_turn(turn_id.0))?;
         let cursor = Cursor::first_of([last_event_id.0.as_deref(), after.0.as_deref()]);
         let after = cursor

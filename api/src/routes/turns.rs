@@ -2,7 +2,7 @@
 
 use crate::{
     accepting::{Said, accept},
-    auth::Caller,
+    auth::Visitor,
     dto::{
         new_turn::NewTurnBody,
         turn::{TurnDto, TurnList},
@@ -47,7 +47,7 @@ impl TurnRoutes {
     async fn start(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         /// The same as the body's `message_id`
         #[oai(name = "Idempotency-Key")]
@@ -55,7 +55,8 @@ impl TurnRoutes {
         body: JsonBody<NewTurnBody>,
     ) -> Result<Accepted, ApiError> {
         let said = Said::new(body.0, key.0)?;
-        let turn = accept(&services, caller.owner(), session_id.0.into(), said).await?;
+        let owner = visitor.owner(&services, session_id.0).await?;
+        let turn = accept(&services, &owner, session_id.0.into(), said).await?;
         Ok(Accepted::Turn(Json(turn.into())))
     }
 
@@ -70,7 +71,7 @@ impl TurnRoutes {
     async fn list(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         /// At most this many
         #[oai(
@@ -86,9 +87,10 @@ impl TurnRoutes {
             limit: limit.0,
             offset: offset.0,
         };
+        let owner = visitor.owner(&services, session_id.0).await?;
         let listed = services
             .store
-            .list_turns(caller.owner(), session_id.0.into(), page)
+            .list_turns(&owner, session_id.0.into(), page)
             .await?;
         listed
             .map(|listed| Json(listed.into()))
@@ -106,7 +108,7 @@ impl TurnRoutes {
     async fn read(
         &self,
         services: Services,
-        caller: Caller,
+        visitor: Visitor,
         session_id: Path<Uuid>,
         turn_id: Path<Uuid>,
     ) -> Result<Json<TurnDto>, ApiError> {
@@ -114,7 +116,8 @@ impl TurnRoutes {
             session_id: session_id.0.into(),
             turn_id: turn_id.0.into(),
         };
-        let turn = services.store.find_turn(caller.owner(), key).await?;
+        let owner = visitor.owner(&services, session_id.0).await?;
+        let turn = services.store.find_turn(&owner, key).await?;
         turn.map(|turn| Json(turn.into()))
             .ok_or_else(|| ApiError::no_turn(turn_id.0))
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use copilot_api::{ApiConfig, ApiMetrics, ApiParts, ApiState};
+use copilot_api::{ApiConfig, ApiMetrics, ApiParts, ApiState, Authenticator};
 use copilot_core::{
     clock::Timestamp,
     event::{Entry, Event},
@@ -195,6 +195,10 @@ impl SessionStore for FakeStore {
         id: SessionId,
         _: &str,
     ) -> Result<Option<()>, PortError> {
+        Ok((id == session_id()).then_some(()))
+    }
+
+    async fn claim_session(&self, _: &UserId, id: SessionId) -> Result<Option<()>, PortError> {
         Ok((id == session_id()).then_some(()))
     }
 
@@ -493,6 +497,7 @@ pub(crate) fn state(store: &Arc<FakeStore>, config: ApiConfig) -> Arc<ApiState> 
         ends: Arc::new(Unheard),
         metrics: ApiMetrics::register(&mut Registry::default()),
         tracker: Tracker::default(),
+        auth: Authenticator::default(),
         config,
         tasks: TaskTracker::new(),
     })

@@ -120,6 +120,11 @@ impl SessionStore for FaultyStore {
             .await
     }
 
+    async fn claim_session(&self, user: &UserId, id: SessionId) -> Result<Option<()>, PortError> {
+        self.through(What::Session, self.inner.claim_session(user, id), nothing)
+            .await
+    }
+
     async fn rename_session(
         &self,
         owner: &Owner,

@@ -95,9 +95,12 @@ impl UserId {
 pub trait IdSource: Send + Sync {
     /// A fresh, time-ordered UUID (version 7).
     fn next(&self) -> Uuid;
+
+    /// A random UUID (version 4): nobody can guess it, so it can be a key.
+    fn unguessable(&self) -> Uuid;
 }
 
-/// Ids of production: UUID version 7 from the system's clock and randomness.
+/// Ids of production, from the system's clock and randomness.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemIds;
 
@@ -105,6 +108,11 @@ impl IdSource for SystemIds {
     #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
     fn next(&self) -> Uuid {
         Uuid::now_v7()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
+    fn unguessable(&self) -> Uuid {
+        Uuid::new_v4()
     }
 }
 

@@ -408,6 +408,10 @@ impl IdSource for CountedIds {
     fn next(&self) -> Uuid {
         Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::Relaxed)))
     }
+
+    fn unguessable(&self) -> Uuid {
+        self.next()
+    }
 }
 
 /// Writes down what became of calls.

@@ -78,6 +78,10 @@ pub trait SessionStore: Send + Sync {
         title: &str,
     ) -> Result<Option<()>, PortError>;
 
+    /// Gives an anonymous session to `user`, for good. Of all who ask at once one gets it; to
+    /// ask again for one's own changes nothing. None if it is not there, or another's.
+    async fn claim_session(&self, user: &UserId, id: SessionId) -> Result<Option<()>, PortError>;
+
     /// Marks a session deleted, cancels its turns and raises their attempts. The turns that
     /// were unfinished are given back, as they are now; none if there is no such session.
     async fn delete_session(

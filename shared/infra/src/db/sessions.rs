@@ -79,6 +79,12 @@ impl SessionStore for SqlStore {
             .map_err(|failure| failure.doing("rename a session"))
     }
 
+    async fn claim_session(&self, user: &UserId, id: SessionId) -> Result<Option<()>, PortError> {
+        self.set_owner(user, id)
+            .await
+            .map_err(|failure| failure.doing("claim a session"))
+    }
+
     async fn delete_session(
         &self,
         owner: &Owner,
@@ -201,6 +207,21 @@ impl SqlStore {
         );
         let touched = link
             .execute(sql, [id.uuid().into(), owner_column(owner), title.into()])
+            .await?;
+        Ok((touched > 0).then_some(()))
+    }
+
+    /// Turns that were accepted before stay anonymous: they count for the session, not the user.
+    async fn set_owner(&self, user: &UserId, id: SessionId) -> Result<Option<()>, Failure> {
+        let link = self.write().await?;
+        let sql = format!(
+            "UPDATE sessions SET user_id = $2, \
+             updated_at = CASE WHEN user_id IS NULL THEN {now} ELSE updated_at END \
+             WHERE id = $1 AND deleted_at IS NULL AND (user_id IS NULL OR user_id = $2)",
+            now = link.dialect.now(),
+        );
+        let touched = link
+            .execute(sql, [id.uuid().into(), user.as_str().into()])
             .await?;
         Ok((touched > 0).then_some(()))
     }

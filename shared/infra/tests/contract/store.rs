@@ -42,6 +42,8 @@ store_suite! {
         a_deleted_session_gives_its_client_id_up
         sessions_are_listed_newest_first_and_only_to_their_owner
         another_owner_sees_nothing
+        an_anonymous_session_is_claimed_once_and_for_good
+        of_all_who_claim_at_once_one_gets_the_session
         a_session_says_what_it_does
         a_rename_sets_the_title_and_moves_the_session_up
         a_probe_leaves_nothing_behind;

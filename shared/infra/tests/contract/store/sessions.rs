@@ -205,6 +205,68 @@ pub(crate) async fn another_owner_sees_nothing(subject: &Subject) {
     assert_eq!(scene.turn(&turn).await.status, TurnStatus::Queued);
 }
 
+pub(crate) async fn an_anonymous_session_is_claimed_once_and_for_good(subject: &Subject) {
+    let scene = Scene::of(subject).await;
+    let store = &scene.store;
+    let (first, second) = (UserId::new("ann"), UserId::new("bob"));
+    let session = session_of(store, &Owner::Anonymous).await;
+    let before = store
+        .find_session(&Owner::Anonymous, session)
+        .await
+        .unwrap()
+        .unwrap();
+    moment().await;
+
+    assert_eq!(
+        store.claim_session(&first, session).await.unwrap(),
+        Some(())
+    );
+    let claimed = store.find_session(&ann(), session).await.unwrap().unwrap();
+    assert_eq!(claimed.user_id, Some(first.clone()));
+    assert!(claimed.updated_at > before.updated_at);
+    moment().await;
+
+    assert_eq!(
+        store.claim_session(&first, session).await.unwrap(),
+        Some(())
+    );
+    assert_eq!(store.claim_session(&second, session).await.unwrap(), None);
+    assert_eq!(
+        store.find_session(&ann(), session).await.unwrap(),
+        Some(claimed),
+        "to claim again changes nothing"
+    );
+    for owner in [Owner::Anonymous, bob()] {
+        assert_eq!(store.find_session(&owner, session).await.unwrap(), None);
+    }
+
+    assert_eq!(store.claim_session(&first, id()).await.unwrap(), None);
+    let deleted = session_of(store, &Owner::Anonymous).await;
+    store
+        .delete_session(&Owner::Anonymous, deleted, Files::Delete)
+        .await
+        .unwrap();
+    assert_eq!(store.claim_session(&first, deleted).await.unwrap(), None);
+}
+
+pub(crate) async fn of_all_who_claim_at_once_one_gets_the_session(subject: &Subject) {
+    let store = subject.port();
+    let session = session_of(&store, &Owner::Anonymous).await;
+    let users: Vec<_> = (0..8).map(|n| UserId::new(format!("user-{n}"))).collect();
+
+    let claims = users.iter().map(|user| store.claim_session(user, session));
+    let claimed = futures::future::try_join_all(claims).await.unwrap();
+
+    let winners = users
+        .iter()
+        .zip(claimed)
+        .filter(|(_, claim)| claim.is_some());
+    let winners: Vec<_> = winners.map(|(user, _)| user.clone()).collect();
+    assert_eq!(winners.len(), 1, "{winners:?}");
+    let owner = Owner::User(winners[0].clone());
+    assert!(store.find_session(&owner, session).await.unwrap().is_some());
+}
+
 pub(crate) async fn a_session_says_what_it_does(subject: &Subject) {
     let scene = Scene::of(subject).await;
     let status = async || {
