@@ -477,6 +477,7 @@ fn the_document_names_every_operation() {
         [
             "ai_sdk_resume /api/chat/{chat_id}/stream",
             "ai_sdk_send /api/chat",
+            "assign_session_user /api/chat/sessions/{session_id}/assign-user",
             "cancel_session /api/chat/sessions/{session_id}/cancel",
             "create_session /api/chat/sessions",
             "delete_session /api/chat/sessions/{session_id}",
@@ -496,4 +497,55 @@ fn the_document_names_every_operation() {
             "update_session_title /api/chat/sessions/{session_id}/title",
         ]
     );
+}
+
+#[test]
+fn the_document_says_which_operations_need_a_token() {
+    let spec: Value = serde_json::from_str(&copilot_api::openapi()).unwrap();
+    let scheme = &spec["components"]["securitySchemes"]["bearerAuth"];
+    assert_eq!(
+        (&scheme["type"], &scheme["scheme"]),
+        (&"http".into(), &"bearer".into())
+    );
+    let open = [
+        "get_ttl_config",
+        "health_check",
+        "livez",
+        "readyz",
+        "tool_response_schema",
+    ];
+    let users = [
+        "ai_sdk_resume",
+        "ai_sdk_send",
+        "assign_session_user",
+        "delete_session",
+        "list_sessions",
+        "update_session_title",
+    ];
+    let token = serde_json::json!({"bearerAuth": []});
+    let paths = spec["paths"].as_object().unwrap().values();
+    for operation in paths.flat_map(|path| path.as_object().unwrap().values()) {
+        let id = operation["operationId"].as_str().unwrap();
+        let security = operation["security"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        if open.contains(&id) {
+            assert!(security.is_empty(), "{id}: {security:?}");
+            continue;
+        }
+        assert!(security.contains(&token), "{id}: {security:?}");
+        let alone = users.contains(&id);
+        assert_eq!(
+            security.contains(&serde_json::json!({})),
+            !alone,
+            "{id}: {security:?}"
+        );
+        let refusal = &operation["responses"]["401"];
+        assert!(
+            refusal["headers"]["WWW-AUTHENTICATE"].is_object()
+                || refusal["headers"]["WWW-Authenticate"].is_object(),
+            "{id}: {refusal}"
+        );
+    }
 }

@@ -4,6 +4,6 @@ mod forgery;
 mod key;
 mod provider;
 
-pub use forgery::{claims, seal, unsigned};
+pub use forgery::{JWT_SECRET, claims, seal, token_of, unsigned};
 pub use key::SigningKey;
 pub use provider::IdentityProvider;

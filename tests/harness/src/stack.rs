@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::copilot::Copilot;
 use crate::deadline::poll_until;
+use crate::identity::{IdentityProvider, JWT_SECRET, token_of};
 use crate::llm::FakeUpstream;
 
 /// A server, the model behind it, and a client. Dropped, it asserts that every request to the
@@ -24,6 +25,7 @@ pub struct StackBuilder {
     settings: Vec<(String, String)>,
     is_embedded: bool,
     model: Model,
+    token: Option<String>,
 }
 
 /// Which model answers.
@@ -96,6 +98,27 @@ impl StackBuilder {
         self
     }
 
+    /// Ask callers for tokens that [`JWT_SECRET`] has signed; the stack's own client is `user`.
+    #[must_use]
+    pub fn signed_in(self, user: &str) -> Self {
+        self.env("COPILOT__AUTH__MODE", "jwt")
+            .env("COPILOT__AUTH__JWT_SECRET", JWT_SECRET)
+            .token(token_of(user))
+    }
+
+    /// Ask callers for tokens of this provider; the stack's own client has `token`.
+    #[must_use]
+    pub fn signed_in_by(self, provider: &IdentityProvider, token: String) -> Self {
+        self.env("COPILOT__AUTH__MODE", "jwt")
+            .env("COPILOT__AUTH__JWKS_URL", provider.jwks_url())
+            .token(token)
+    }
+
+    fn token(mut self, token: String) -> Self {
+        self.token = Some(token);
+        self
+    }
+
     /// Start `copilot` whatever the mode of this run: the test is about that program.
     #[must_use]
     pub fn embedded(mut self) -> Self {
@@ -140,8 +163,12 @@ impl StackBuilder {
             copilot.set(&name, value);
         }
         copilot.start().await;
+        let client = copilot.client();
         TestStack {
-            client: copilot.client(),
+            client: match self.token {
+                Some(token) => client.with_token(token),
+                None => client,
+            },
             llm,
             copilot,
         }

@@ -40,6 +40,15 @@ impl Client {
         }
     }
 
+    /// The same client without a token.
+    #[must_use]
+    pub fn without_token(&self) -> Self {
+        Self {
+            token: None,
+            ..self.clone()
+        }
+    }
+
     /// The same user with connections of its own: another browser, another pod.
     #[must_use]
     pub fn apart(&self) -> Self {
@@ -102,6 +111,12 @@ impl Client {
     pub fn rename(&self, session: &str, title: &str) -> Call {
         let path = format!("/api/chat/sessions/{session}/title");
         self.call(&Method::PATCH, &path).field("title", title)
+    }
+
+    /// `PATCH /sessions/{id}/assign-user`.
+    pub fn claim(&self, session: &str) -> Call {
+        let path = format!("/api/chat/sessions/{session}/assign-user");
+        self.call(&Method::PATCH, &path)
     }
 
     /// `POST /sessions/{id}/stream`.

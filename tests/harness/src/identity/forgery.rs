@@ -7,6 +7,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
+use super::key::SigningKey;
+
+/// The secret of stacks that ask for tokens.
+pub const JWT_SECRET: &str = "a secret of the tests, 32 bytes or more";
+
+/// A good token of `user` by [`JWT_SECRET`].
+pub fn token_of(user: &str) -> String {
+    SigningKey::secret(JWT_SECRET).sign(&claims(user))
+}
+
 /// What a good token of `user` says, for an hour from now.
 pub fn claims(user: &str) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

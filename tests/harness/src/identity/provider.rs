@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::key::SigningKey;
 use crate::llm::Gate;
@@ -20,7 +20,7 @@ use crate::llm::Gate;
 pub struct IdentityProvider {
     address: String,
     shared: Arc<Mutex<Shown>>,
-    server: JoinHandle<()>,
+    _server: JoinSet<()>,
 }
 
 /// What it shows, and how often it was asked.
@@ -45,11 +45,12 @@ impl IdentityProvider {
             delay: Duration::ZERO,
             gate: None,
         }));
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, Arc::clone(&shared)));
         Self {
             address,
             shared,
-            server,
+            _server: server,
         }
     }
 
@@ -93,12 +94,6 @@ impl IdentityProvider {
     /// How often it was asked.
     pub fn requests(&self) -> usize {
         shown(&self.shared).requests
-    }
-}
-
-impl Drop for IdentityProvider {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

@@ -6,6 +6,10 @@
 #[cfg(test)]
 mod ai_sdk;
 #[cfg(test)]
+mod anonymous;
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod builtin;
 #[cfg(test)]
 mod cancel;
@@ -13,6 +17,8 @@ mod cancel;
 mod contract;
 #[cfg(test)]
 mod conversation;
+#[cfg(test)]
+mod cors;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -22,7 +28,11 @@ mod errors;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod ingress;
+#[cfg(test)]
 mod input;
+#[cfg(test)]
+mod jwks;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
