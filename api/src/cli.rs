@@ -13,7 +13,7 @@ const LONGEST_SECONDS: u64 = 365 * 24 * 60 * 60;
 pub enum ApiCommand {
     /// Print the OpenAPI document.
     Openapi,
-    /// Print a token for development, signed with auth.jwt_secret.
+    /// Print a token for development, signed with `auth.jwt_secret`.
     Token {
         /// The user's id; becomes the token's `sub`.
         #[arg(long, value_name = "ID")]

@@ -301,7 +301,7 @@ async fn another_users_session_is_not_there_on_any_route() {
     let stack = TestStack::builder().signed_in("ann").start().await;
     stack.llm.script([text("an answer")]);
     let session = stack.client.create_session().await;
-    let seen = stack.client.start_stream(&session, "hello").events();
+    let mut seen = stack.client.start_stream(&session, "hello").events();
     let seen = seen.to_finish().await;
     let (turn, cursor) = (seen.turn_id(), seen.last_cursor().unwrap());
     let before = stack.client.get_session(&session).ok().await;
