@@ -49,7 +49,16 @@ const KEEPERS: &[(&str, &[&str])] = &[
     ("redis", &["copilot-infra"]),
     ("poem", &["copilot-api"]),
     ("poem-openapi", &["copilot-api"]),
-    ("reqwest", &["copilot-engine", "copilot-harness"]),
+    (
+        "reqwest",
+        &[
+            "copilot-api",
+            "copilot-engine",
+            "copilot-harness",
+            "copilot-runtime",
+        ],
+    ),
+    ("jsonwebtoken", &["copilot-api", "copilot-harness"]),
 ];
 
 /// Normal dependencies of every member of the workspace, by name.
