@@ -69,12 +69,7 @@ async fn whoever_knows_the_id_can_talk_in_it() {
         .await;
     assert_eq!(replayed.text(), "one");
     guest.resume(session, None).status(204).await;
-    let rest = guest
-        .resume(session, first.last_cursor())
-        .events()
-        .to_end()
-        .await;
-    assert!(rest.is_finished());
+    guest.resume(session, first.last_cursor()).status(200).await;
     let cancelled = guest.cancel(session, None).ok().await;
     assert_eq!(cancelled["reason"], "no_active_session");
     for client in [&stack.client, &bob(&stack)] {
