@@ -101,5 +101,9 @@ pub(crate) fn service(config: &ApiConfig) -> OpenApiService<Routes, ()> {
         .public_url
         .clone()
         .unwrap_or_else(|| config.base_path.clone());
-    service.server(if server.is_empty() { "/" } else { server.as_str() })
+    service.server(if server.is_empty() {
+        "/"
+    } else {
+        server.as_str()
+    })
 }
