@@ -54,7 +54,6 @@ async fn everything_works_below_a_path_and_nothing_beside_it() {
         "/api/chat/health",
         "/openapi.json",
         "/docs",
-        "/docs/",
     ] {
         stack.client.get(path).status(200).await;
         outer.get(path).problem(404).await;
