@@ -200,7 +200,7 @@ fn new_turn(state: &ApiState, said: Said, traceparent: Option<Traceparent>) -> N
 
 /// Stops what was marked, while the new turn's response is already open.
 fn interrupt(state: &Arc<ApiState>, marked: Vec<Turn>, next: &Turn) {
-    let (began, next, interrupting) = (Instant::now(), next.key(), Arc::clone(state));
+    let (began, next, interrupting) = (Instant::now(), next.clone(), Arc::clone(state));
     let stopping = async move {
         match interrupting.canceller.stop_all(&marked).await {
             Ok(_) => {
@@ -209,10 +209,10 @@ fn interrupt(state: &Arc<ApiState>, marked: Vec<Turn>, next: &Turn) {
                     .metrics
                     .cancelled(session, "interrupted", waited);
                 // It waits no more: its first hint may have found the session still busy.
-                interrupting.intake.hint(next);
+                interrupting.intake.hint(&next);
             }
             Err(error) => {
-                tracing::warn!(turn_id = %next.turn_id, %error, "interrupt left to the look");
+                tracing::warn!(turn_id = %next.id, %error, "interrupt left to the look");
             }
         }
     };

@@ -48,10 +48,10 @@ async fn consume(deps: &Arc<Deps>) -> PortError {
 /// A delivery that cannot be claimed, or finds no slot, is acknowledged: the table still has
 /// the turn. A claimed one stays out until the turn's end, so that the queue shows the load.
 fn take(deps: &Arc<Deps>, delivery: Delivery) {
-    let Delivery { turn, receipt } = delivery;
+    let Delivery { hint, receipt, .. } = delivery;
     let task = Arc::clone(deps);
     deps.tasks.spawn(async move {
-        claim_and_run(&task, turn).await;
+        claim_and_run(&task, hint.turn).await;
         Receipt::ack(receipt).await;
     });
 }

@@ -92,7 +92,7 @@ pub(crate) struct Deps {
 impl Deps {
     /// Publishes a hint; a lost one is found by the look.
     pub(crate) async fn hint(&self, key: TurnKey) {
-        if let Err(error) = self.queue.publish(key).await {
+        if let Err(error) = self.queue.publish(key.into()).await {
             tracing::debug!(turn_id = %key.turn_id, %error, "hint not published, the look will find it");
         }
     }

@@ -153,7 +153,7 @@ impl Heartbeat {
     }
 
     async fn hint(&self, key: TurnKey) {
-        if let Err(error) = self.queue.publish(key).await {
+        if let Err(error) = self.queue.publish(key.into()).await {
             tracing::debug!(turn_id = %key.turn_id, %error, "hint not published, the look will find it");
         }
     }

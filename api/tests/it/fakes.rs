@@ -10,7 +10,7 @@ use copilot_core::{
     port::{
         PortError,
         cancel::{CancelBus, CancelNotices},
-        queue::{Deliveries, TurnQueue},
+        queue::{Deliveries, Hint, TurnQueue},
         store::{
             Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Fence, Files,
             Groundwork, HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded,
@@ -457,7 +457,7 @@ impl LiveFeed for Silence {
 
 #[async_trait]
 impl TurnQueue for Silence {
-    async fn publish(&self, _: TurnKey) -> Result<(), PortError> {
+    async fn publish(&self, _: Hint) -> Result<(), PortError> {
         Ok(())
     }
 

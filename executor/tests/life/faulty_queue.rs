@@ -2,12 +2,9 @@
 
 use crate::faults::{Faults, What, When};
 use async_trait::async_trait;
-use copilot_core::{
-    port::{
-        PortError,
-        queue::{Deliveries, TurnQueue},
-    },
-    turn::TurnKey,
+use copilot_core::port::{
+    PortError,
+    queue::{Deliveries, Hint, TurnQueue},
 };
 use copilot_infra::in_process::InProcessQueue;
 use std::sync::Arc;
@@ -19,12 +16,12 @@ pub(crate) struct FaultyQueue {
 
 #[async_trait]
 impl TurnQueue for FaultyQueue {
-    async fn publish(&self, turn: TurnKey) -> Result<(), PortError> {
+    async fn publish(&self, hint: Hint) -> Result<(), PortError> {
         self.faults.pass(What::Hint, When::Before).await?;
         if self.faults.hints_lost() {
             return Ok(());
         }
-        self.inner.publish(turn).await?;
+        self.inner.publish(hint).await?;
         self.faults.pass(What::Hint, When::After).await
     }
 

@@ -312,7 +312,7 @@ impl Life {
             }
             Fault::Hint(turn) => {
                 let turn = turn.get(&self.turns).key();
-                self.world.queue.publish(turn).await.unwrap();
+                self.world.queue.publish(turn.into()).await.unwrap();
             }
             Fault::Forget => self.world.streams.forget_all(),
             Fault::Lag(entries, millis) => {
@@ -422,7 +422,7 @@ async fn live_in(world: &Arc<World>, history: &History) -> Result<(), String> {
         .collect();
     life.start(0);
     for turn in &life.turns {
-        world.queue.publish(turn.key()).await.unwrap();
+        world.queue.publish(turn.key().into()).await.unwrap();
     }
     for (gap, fault) in &history.faults {
         until_moved(world, u64::from(*gap)).await;

@@ -109,7 +109,7 @@ impl World {
     /// A further turn of a session, hinted at.
     pub(crate) async fn ask_in(&self, session: SessionId, script: Script) -> Turn {
         let turn = self.accept(session, script, OnBusy::Queue).await;
-        copilot_core::port::queue::TurnQueue::publish(&self.queue, turn.key())
+        copilot_core::port::queue::TurnQueue::publish(&self.queue, (&turn).into())
             .await
             .unwrap();
         turn

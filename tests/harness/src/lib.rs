@@ -25,6 +25,7 @@ pub mod port;
 pub mod postgres;
 pub mod postgres_server;
 pub mod process;
+pub mod rabbit_server;
 pub mod redis_server;
 pub mod servers;
 pub mod sse;

@@ -1,7 +1,11 @@
 //! The queue of turns that wait for an executor.
 
 use super::PortError;
-use crate::turn::TurnKey;
+use crate::{
+    clock::Timestamp,
+    id::UserId,
+    turn::{Turn, TurnKey},
+};
 use async_trait::async_trait;
 
 /// A hint that a turn waits.
@@ -13,10 +17,40 @@ use async_trait::async_trait;
 #[async_trait]
 pub trait TurnQueue: Send + Sync {
     /// Publishes a hint. Returns once the queue holds it.
-    async fn publish(&self, turn: TurnKey) -> Result<(), PortError>;
+    async fn publish(&self, hint: Hint) -> Result<(), PortError>;
 
     /// Starts to consume. At most `prefetch` deliveries are out at a time.
     async fn consume(&self, prefetch: u16) -> Result<Box<dyn Deliveries>, PortError>;
+}
+
+/// Says which turn waits, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The turn that waits.
+    pub turn: TurnKey,
+    /// Whose it is; none if it is anonymous, or if the publisher knew only the turn.
+    pub user_id: Option<UserId>,
+    /// The W3C trace context of the request that it came from.
+    pub traceparent: Option<String>,
+}
+
+impl From<TurnKey> for Hint {
+    fn from(turn: TurnKey) -> Self {
+        Self {
+            turn,
+            user_id: None,
+            traceparent: None,
+        }
+    }
+}
+
+impl From<&Turn> for Hint {
+    fn from(turn: &Turn) -> Self {
+        Self {
+            user_id: turn.user_id.clone(),
+            ..turn.key().into()
+        }
+    }
 }
 
 /// Hints that arrive. Dropping it stops the consumer; what was not acknowledged goes back.
@@ -28,8 +62,10 @@ pub trait Deliveries: Send {
 
 /// A hint, unacknowledged until its receipt is.
 pub struct Delivery {
-    /// The turn that waits.
-    pub turn: TurnKey,
+    /// What it says.
+    pub hint: Hint,
+    /// When the queue was given it.
+    pub enqueued_at: Timestamp,
     /// To say that it was dealt with.
     pub receipt: Box<dyn Receipt>,
 }

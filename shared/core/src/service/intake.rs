@@ -5,7 +5,7 @@ use crate::{
     id::SessionId,
     port::{
         PortError,
-        queue::TurnQueue,
+        queue::{Hint, TurnQueue},
         store::{Acceptance, Store},
     },
     session::Owner,
@@ -59,9 +59,10 @@ impl Intake {
         let began = Instant::now();
         let acceptance = self.store.accept(owner, session, turn).await?;
         if let Acceptance::Begun { turn, .. } = &acceptance {
-            let (intake, turn, committed) = (self.clone(), turn.key(), began.elapsed());
+            let (intake, hint, committed) = (self.clone(), Hint::from(turn), began.elapsed());
             let telling = async move {
-                intake.publish(turn).await;
+                let turn = hint.turn;
+                intake.publish(hint).await;
                 told(turn, size, committed, began.elapsed());
             };
             self.tasks.spawn(telling.in_current_span());
@@ -70,19 +71,20 @@ impl Intake {
     }
 
     /// Publishes a hint in the background.
-    pub fn hint(&self, turn: TurnKey) {
-        let intake = self.clone();
-        let publishing = async move { intake.publish(turn).await };
+    pub fn hint(&self, hint: impl Into<Hint>) {
+        let (intake, hint) = (self.clone(), hint.into());
+        let publishing = async move { intake.publish(hint).await };
         self.tasks.spawn(publishing.in_current_span());
     }
 
-    async fn publish(&self, turn: TurnKey) {
-        match tokio::time::timeout(PUBLISH_LIMIT, self.queue.publish(turn)).await {
+    async fn publish(&self, hint: Hint) {
+        let turn_id = hint.turn.turn_id;
+        match tokio::time::timeout(PUBLISH_LIMIT, self.queue.publish(hint)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(turn_id = %turn.turn_id, %error, "hint not published");
+                tracing::warn!(%turn_id, %error, "hint not published");
             }
-            Err(_) => tracing::warn!(turn_id = %turn.turn_id, "hint not published in time"),
+            Err(_) => tracing::warn!(%turn_id, "hint not published in time"),
         }
     }
 }

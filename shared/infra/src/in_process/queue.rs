@@ -3,11 +3,11 @@
 use super::lock;
 use async_trait::async_trait;
 use copilot_core::{
+    clock::{Clock, SystemClock, Timestamp},
     port::{
         PortError,
-        queue::{Deliveries, Delivery, Receipt, TurnQueue},
+        queue::{Deliveries, Delivery, Hint, Receipt, TurnQueue},
     },
-    turn::TurnKey,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -23,14 +23,17 @@ const DEFAULT_CAPACITY: usize = 10_000;
 /// A hint that finds the queue full is dropped and reported as published: a hint carries no
 /// promise, and whoever empties the queue finds the turn in the table. Hints that come back
 /// unacknowledged go to the front, also of a full queue.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct InProcessQueue {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+/// A hint and when it came.
+type Waiting = (Hint, Timestamp);
+
 struct Shared {
-    waiting: Mutex<VecDeque<TurnKey>>,
+    waiting: Mutex<VecDeque<Waiting>>,
+    clock: Arc<dyn Clock>,
     arrived: Notify,
     capacity: usize,
 }
@@ -47,6 +50,7 @@ impl InProcessQueue {
     pub fn new(capacity: usize) -> Self {
         let shared = Shared {
             waiting: Mutex::default(),
+            clock: Arc::new(SystemClock),
             arrived: Notify::new(),
             capacity,
         };
@@ -64,15 +68,15 @@ impl InProcessQueue {
 
 impl Shared {
     /// Puts back what came back, oldest first, before all others.
-    fn give_back(&self, turns: impl DoubleEndedIterator<Item = TurnKey>) {
+    fn give_back(&self, hints: impl DoubleEndedIterator<Item = Waiting>) {
         let mut waiting = lock(&self.waiting);
-        for turn in turns.rev() {
-            waiting.push_front(turn);
+        for hint in hints.rev() {
+            waiting.push_front(hint);
             self.arrived.notify_one();
         }
     }
 
-    fn take(&self) -> Option<TurnKey> {
+    fn take(&self) -> Option<Waiting> {
         let mut waiting = lock(&self.waiting);
         let taken = waiting.pop_front();
         // One wake-up may have stood for several hints.
@@ -85,10 +89,11 @@ impl Shared {
 
 #[async_trait]
 impl TurnQueue for InProcessQueue {
-    async fn publish(&self, turn: TurnKey) -> Result<(), PortError> {
+    async fn publish(&self, hint: Hint) -> Result<(), PortError> {
+        let enqueued_at = self.shared.clock.now();
         let mut waiting = lock(&self.shared.waiting);
         if waiting.len() < self.shared.capacity {
-            waiting.push_back(turn);
+            waiting.push_back((hint, enqueued_at));
             self.shared.arrived.notify_one();
         }
         Ok(())
@@ -105,7 +110,7 @@ impl TurnQueue for InProcessQueue {
 }
 
 /// What a consumer has taken and not acknowledged, by the order of taking.
-type Outstanding = Arc<Mutex<BTreeMap<u64, TurnKey>>>;
+type Outstanding = Arc<Mutex<BTreeMap<u64, Waiting>>>;
 
 struct Consumer {
     shared: Arc<Shared>,
@@ -121,16 +126,17 @@ impl Deliveries for Consumer {
             .acquire_owned()
             .await
             .map_err(|error| PortError::broken("take a hint", error))?;
-        let turn = loop {
+        let taken = loop {
             let arrived = self.shared.arrived.notified();
-            if let Some(turn) = self.shared.take() {
-                break turn;
+            if let Some(taken) = self.shared.take() {
+                break taken;
             }
             arrived.await;
         };
         let tag = self.next_tag;
         self.next_tag += 1;
-        lock(&self.out).insert(tag, turn);
+        let (hint, enqueued_at) = taken.clone();
+        lock(&self.out).insert(tag, taken);
         let receipt = HintReceipt {
             shared: Arc::clone(&self.shared),
             out: Arc::clone(&self.out),
@@ -138,7 +144,8 @@ impl Deliveries for Consumer {
             _slot: permit,
         };
         Ok(Delivery {
-            turn,
+            hint,
+            enqueued_at,
             receipt: Box::new(receipt),
         })
     }

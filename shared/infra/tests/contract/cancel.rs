@@ -2,14 +2,11 @@
 
 use crate::world::{key, nothing, soon};
 use copilot_core::port::cancel::CancelBus;
-use copilot_infra::in_process::InProcessCancelBus;
 
 /// Tests of one adapter; `$make` is an expression that makes a fresh bus.
 macro_rules! cancel_suite {
     ($adapter:ident, $make:expr) => {
         mod $adapter {
-            use super::*;
-
             cancel_suite!(@each $make,
                 every_listener_hears_a_cancel
                 a_listener_that_falls_behind_goes_on_hearing
@@ -26,7 +23,11 @@ macro_rules! cancel_suite {
     )+};
 }
 
-cancel_suite!(in_process, InProcessCancelBus::default());
+cancel_suite!(
+    in_process,
+    copilot_infra::in_process::InProcessCancelBus::default()
+);
+cancel_suite!(rabbit, *crate::broker::rabbit().await.cancels());
 
 async fn every_listener_hears_a_cancel(bus: &dyn CancelBus) {
     let mut listeners = Vec::new();

@@ -5,8 +5,11 @@
 //! once and runs them on SQLite in memory, on a SQLite file and on Postgres.
 //!
 //! Postgres runs where `COPILOT_TEST_POSTGRES_URL` names an administrator's URL (`./dev test`
-//! sets it); each test makes a database of its own there and drops it.
+//! sets it); each test makes a database of its own there and drops it. `RabbitMQ` is named by
+//! `COPILOT_TEST_AMQP_URL` in the same way; each test has a prefix of its own.
 
+#[cfg(test)]
+mod broker;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Runs a command with the servers that tests need: `test-servers -- cargo nextest run`.
 //!
-//! It starts a private PostgreSQL, a Redis and a small Redis cluster, each unless its variable
-//! (`COPILOT_TEST_POSTGRES_URL`, `COPILOT_TEST_REDIS_URL`, `COPILOT_TEST_REDIS_CLUSTER_URL`)
-//! names one, tells the variables, runs the command with them, stops the servers and gives the
-//! command's exit code.
+//! It starts a private PostgreSQL, a `RabbitMQ`, a Redis and a small Redis cluster, each unless its
+//! variable (`COPILOT_TEST_POSTGRES_URL`, `COPILOT_TEST_AMQP_URL`, `COPILOT_TEST_REDIS_URL`,
+//! `COPILOT_TEST_REDIS_CLUSTER_URL`) names one, tells the variables, runs the command with them,
+//! stops the servers and gives the command's exit code.
 //! Without a command it holds the servers until it is told to stop.
 #![expect(clippy::expect_used, reason = "test support fails loudly")]
 
@@ -14,8 +14,9 @@ use std::process::{Command as Program, ExitCode};
 use clap::Parser;
 use copilot_harness::postgres::SERVER_VARIABLE;
 use copilot_harness::postgres_server::PostgresServer;
+use copilot_harness::rabbit_server::RabbitServer;
 use copilot_harness::redis_server::{RedisCluster, RedisServer};
-use copilot_harness::servers::{REDIS_CLUSTER_VARIABLE, REDIS_VARIABLE};
+use copilot_harness::servers::{AMQP_VARIABLE, REDIS_CLUSTER_VARIABLE, REDIS_VARIABLE};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -34,10 +35,12 @@ async fn main() -> ExitCode {
     let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT");
     let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
     let postgres = unless_named(SERVER_VARIABLE, PostgresServer::start()).await;
+    let rabbit = unless_named(AMQP_VARIABLE, RabbitServer::start()).await;
     let redis = unless_named(REDIS_VARIABLE, RedisServer::start()).await;
     let cluster = unless_named(REDIS_CLUSTER_VARIABLE, RedisCluster::start()).await;
     let started = [
         (SERVER_VARIABLE, postgres.as_ref().map(PostgresServer::url)),
+        (AMQP_VARIABLE, rabbit.as_ref().map(RabbitServer::url)),
         (REDIS_VARIABLE, redis.as_ref().map(RedisServer::url)),
         (
             REDIS_CLUSTER_VARIABLE,
