@@ -138,6 +138,13 @@ impl Copilot {
         number
     }
 
+    /// Let an api listen on this port if it is free.
+    pub fn prefer_port(&mut self, api: usize, port: u16) {
+        let Api { listen, process } = &mut self.apis[api];
+        *listen = Port::preferably(port);
+        process.set("COPILOT__SERVER__LISTEN", Some(listen.address()));
+    }
+
     fn add_server(&mut self, program: &'static str) -> usize {
         let number = self.apis.len();
         let listen = Port::free();
@@ -373,6 +380,11 @@ impl Copilot {
     /// A client of an api.
     pub fn client_of(&self, number: usize) -> Client {
         Client::new(self.base_of(number))
+    }
+
+    /// Processes that serve HTTP, and executors.
+    pub fn size(&self) -> (usize, usize) {
+        (self.apis.len(), self.executors.len())
     }
 
     /// The mode it runs in.

@@ -18,22 +18,26 @@ const RANGE: std::ops::Range<u16> = 10_000..32_000;
 impl Port {
     /// Take a free port.
     pub fn free() -> Self {
+        let mut tries = (0..1_000).map(|_| rand::random_range(RANGE));
+        let free = tries.find_map(Self::take);
+        free.unwrap_or_else(|| panic!("no free port in {RANGE:?}"))
+    }
+
+    /// This port if it is free, else any.
+    pub fn preferably(number: u16) -> Self {
+        Self::take(number).unwrap_or_else(Self::free)
+    }
+
+    fn take(number: u16) -> Option<Self> {
         let locks = std::env::temp_dir().join("copilot-test-ports");
         fs::create_dir_all(&locks).expect("a directory for the locks of ports");
-        for _ in 0..1_000 {
-            let number = rand::random_range(RANGE);
-            let Ok(lock) = File::create(locks.join(number.to_string())) else {
-                continue;
-            };
-            let is_ours = lock.try_lock().is_ok();
-            if is_ours && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
-                return Self {
-                    number,
-                    _lock: lock,
-                };
-            }
-        }
-        panic!("no free port in {RANGE:?}");
+        let lock = File::create(locks.join(number.to_string())).ok()?;
+        let is_free =
+            lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok();
+        is_free.then_some(Self {
+            number,
+            _lock: lock,
+        })
     }
 
     /// Its number.
