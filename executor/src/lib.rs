@@ -37,7 +37,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// After the drain's limit: for stopping, appending and handing back.
-const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
+pub const HAND_OVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// An executor that has its lease.
 pub struct Executor {

@@ -13,7 +13,7 @@ use crate::deadline::{DEADLINE, poll_until};
 use crate::metrics::Metrics;
 use crate::port::Port;
 use crate::process::{Process, Settings};
-use crate::servers::Tenancy;
+use crate::servers::{Servers, Tenancy};
 
 /// The variable that says in which mode end-to-end tests run: `embedded` (the default) or
 /// `distributed`.
@@ -74,11 +74,12 @@ impl Copilot {
     /// One api and one executor on the servers of this run, not started yet. Leases are short,
     /// so that tests see a takeover soon.
     pub fn distributed() -> Self {
-        Self::on(Tenancy::take(None, None))
+        Self::on(Servers::default())
     }
 
-    /// [`Self::distributed`] on what was taken for it.
-    pub fn on(tenancy: Tenancy) -> Self {
+    /// [`Self::distributed`] on servers of its own.
+    pub fn on(servers: Servers) -> Self {
+        let tenancy = Tenancy::take(servers);
         let settings = tenancy.settings();
         let mut copilot = Self::empty(Mode::Distributed, Some(tenancy));
         for (name, value) in settings {

@@ -44,6 +44,11 @@ pub fn database_on(admin: impl Into<String>) -> TestDatabase {
 }
 
 impl TestDatabase {
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// For `database.url`.
     pub fn url(&self) -> &str {
         &self.url

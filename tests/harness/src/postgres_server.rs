@@ -16,6 +16,7 @@ use crate::postgres::program;
 pub struct PostgresServer {
     port: Port,
     directory: TempDir,
+    account: Option<Account>,
     child: Child,
 }
 
@@ -42,27 +43,11 @@ impl PostgresServer {
             .expect("our own directory");
         initialise(directory.path(), account);
         let port = Port::free();
-        let log = fs::File::create(directory.path().join("log")).expect("a log file");
-        let also_log = log.try_clone().expect("a second handle on the log");
-        let child = as_account("postgres", account)
-            .arg("-D")
-            .arg(directory.path().join("data"))
-            .arg("-k")
-            .arg(directory.path())
-            .args(["-h", "127.0.0.1", "-p", &port.number().to_string()])
-            .args(["-F", "-N", "400"])
-            .args(["-c", "synchronous_commit=off", "-c", "full_page_writes=off"])
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(also_log)
-            // Ctrl-C in the terminal is for the tests; the server goes when they are over.
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start postgres: {error}"));
+        let child = spawn(&port, directory.path(), account);
         let mut server = Self {
             port,
             directory,
+            account,
             child,
         };
         server.wait().await;
@@ -72,6 +57,57 @@ impl PostgresServer {
     /// The administrator's URL.
     pub fn url(&self) -> String {
         format!("postgres://copilot@{}/postgres", self.port.address())
+    }
+
+    /// End it at once, and start it again on the same data and port.
+    pub async fn restart(&mut self) {
+        self.signal("QUIT");
+        self.child.wait().expect("a child can be waited for");
+        self.child = spawn(&self.port, self.directory.path(), self.account);
+        self.wait().await;
+    }
+
+    /// Let it hang: connections stay, nothing is answered.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+        self.signal_children("STOP");
+    }
+
+    /// Let it go on.
+    pub fn thaw(&self) {
+        self.signal_children("CONT");
+        self.signal("CONT");
+    }
+
+    /// End every connection to this database.
+    pub fn cut_connections(&self, database: &str) {
+        let cut = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        );
+        let done = Command::new(program("psql"))
+            .args(["-X", "-q", "-d", &self.url(), "-c", &cut])
+            .output()
+            .expect("the program psql, of the package postgresql-client");
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(sent.expect("the program kill").success());
+    }
+
+    /// Its backends are sessions of their own.
+    fn signal_children(&self, name: &str) {
+        Command::new("pkill")
+            .args([&format!("-{name}"), "-P", &self.child.id().to_string()])
+            .status()
+            .expect("the program pkill");
     }
 
     async fn wait(&mut self) {
@@ -112,6 +148,27 @@ impl Drop for PostgresServer {
         }
         self.child.wait().ok();
     }
+}
+
+fn spawn(port: &Port, directory: &Path, account: Option<Account>) -> Child {
+    let log = fs::File::create(directory.join("log")).expect("a log file");
+    let also_log = log.try_clone().expect("a second handle on the log");
+    as_account("postgres", account)
+        .arg("-D")
+        .arg(directory.join("data"))
+        .arg("-k")
+        .arg(directory)
+        .args(["-h", "127.0.0.1", "-p", &port.number().to_string()])
+        .args(["-F", "-N", "400"])
+        .args(["-c", "synchronous_commit=off", "-c", "full_page_writes=off"])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(also_log)
+        // Ctrl-C in the terminal is for the tests; the server goes when they are over.
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start postgres: {error}"))
 }
 
 fn initialise(directory: &Path, account: Option<Account>) {

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use crate::postgres::{TestDatabase, fresh_database};
+use crate::postgres::{SERVER_VARIABLE, TestDatabase, database_on};
 
 /// The variable that names Redis.
 pub const REDIS_VARIABLE: &str = "COPILOT_TEST_REDIS_URL";
@@ -19,15 +19,25 @@ pub struct Tenancy {
     prefix: String,
 }
 
+/// Servers to use instead of those of this run, by their addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Servers {
+    /// PostgreSQL, by an administrator's URL.
+    pub postgres: Option<String>,
+    /// Redis.
+    pub redis: Option<String>,
+    /// RabbitMQ.
+    pub amqp: Option<String>,
+}
+
 impl Tenancy {
-    /// A place of its own on the servers of this run, on others where they are named.
-    pub fn take(redis: Option<&str>, amqp: Option<&str>) -> Self {
-        let named =
-            |own: Option<&str>, variable| own.map_or_else(|| of_run(variable), str::to_owned);
+    /// A place of its own on these servers.
+    pub fn take(servers: Servers) -> Self {
+        let named = |own: Option<String>, variable| own.unwrap_or_else(|| of_run(variable));
         Self {
-            database: fresh_database(),
-            redis: named(redis, REDIS_VARIABLE),
-            amqp: named(amqp, AMQP_VARIABLE),
+            database: database_on(named(servers.postgres, SERVER_VARIABLE)),
+            redis: named(servers.redis, REDIS_VARIABLE),
+            amqp: named(servers.amqp, AMQP_VARIABLE),
             prefix: format!("t{:016x}", rand::random::<u64>()),
         }
     }
@@ -35,6 +45,16 @@ impl Tenancy {
     /// The database's URL.
     pub fn database_url(&self) -> &str {
         self.database.url()
+    }
+
+    /// RabbitMQ's URL.
+    pub fn amqp_url(&self) -> &str {
+        &self.amqp
+    }
+
+    /// The database's name.
+    pub fn database_name(&self) -> &str {
+        self.database.name()
     }
 
     /// First part of all names on Redis and RabbitMQ.

@@ -1,9 +1,13 @@
 //! The adapters behind the ports: picked once, at start, and never asked for again.
 
 mod database;
+mod distributed;
+mod rabbit;
 mod redis;
 
 pub use database::{DatabaseError, connect, open_database};
+pub use distributed::{Connections, ConnectionsError};
+pub use rabbit::connect_rabbit;
 pub use redis::connect_redis;
 
 use copilot_core::{
@@ -51,18 +55,24 @@ impl Adapters {
     /// Queue, cancels and streams in this process, over `database`.
     #[must_use]
     pub fn embedded(database: Database, log: &LogSettings, metrics: &mut Registry) -> Self {
-        let clock = Arc::new(SystemClock);
-        let ends =
-            TurnEndMetrics::register(metrics, Arc::<SystemClock>::clone(&clock), log.slow_turn);
         Self {
             store: Arc::new(SqlStore::new(database)),
             streams: Arc::new(InProcessStreams::default()),
             queue: Arc::new(InProcessQueue::new(QUEUE_CAPACITY)),
             cancels: Arc::new(InProcessCancelBus::default()),
             ids: Arc::new(SystemIds),
-            clock,
-            ends: Arc::new(ends),
+            clock: Arc::new(SystemClock),
+            ends: turn_ends(log, metrics),
             ready_parts: Vec::new(),
         }
     }
+}
+
+/// Counts and logs each turn's end.
+fn turn_ends(log: &LogSettings, metrics: &mut Registry) -> Arc<dyn TurnEnds> {
+    Arc::new(TurnEndMetrics::register(
+        metrics,
+        Arc::new(SystemClock),
+        log.slow_turn,
+    ))
 }

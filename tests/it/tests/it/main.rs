@@ -26,6 +26,8 @@ mod drain;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod ingress;
