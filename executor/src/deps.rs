@@ -20,6 +20,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 /// The executor's settings.
@@ -33,6 +34,8 @@ pub struct ExecutorConfig {
     pub lease: Lease,
     /// How long running turns may go on after a soft stop.
     pub drain_timeout: Duration,
+    /// Idle sessions that nobody has touched for so long are deleted; none: never.
+    pub session_age: Option<Duration>,
     /// What claims are checked against.
     pub rules: ClaimRules,
 }
@@ -82,6 +85,8 @@ pub(crate) struct Deps {
     pub lease: Arc<LeaseClock>,
     pub closer: Closer,
     pub tasks: TaskTracker,
+    /// When sessions were last found too young to expire.
+    pub expired_at: Mutex<Option<Instant>>,
     /// Turns whose stream ended too; their owner is cleared in batches.
     pub finished: Mutex<Vec<TurnId>>,
     /// Turns that this process let go without knowing whether their stream, or even their row,
@@ -89,7 +94,26 @@ pub(crate) struct Deps {
     pub doubtful: Mutex<Vec<Doubtful>>,
 }
 
+/// Between two searches for untouched sessions, once there are no more: no index serves them.
+const EXPIRY_PAUSE: Duration = Duration::from_mins(1);
+
 impl Deps {
+    /// Whether it is time to look for untouched sessions.
+    pub(crate) fn expiry_is_due(&self) -> bool {
+        self.expired_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none_or(|at| at.elapsed() >= EXPIRY_PAUSE)
+    }
+
+    /// Notes that no untouched session is left.
+    pub(crate) fn expiry_done(&self) {
+        *self
+            .expired_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     /// Publishes a hint; a lost one is found by the look.
     pub(crate) async fn hint(&self, key: TurnKey) {
         if let Err(error) = self.queue.publish(key.into()).await {

@@ -6,6 +6,7 @@ use crate::{
     halt::{Halt, StopCause},
     lease::LeaseClock,
     metrics::ExecutorMetrics,
+    naming::Naming,
 };
 use async_trait::async_trait;
 use copilot_core::{
@@ -40,6 +41,8 @@ pub(crate) struct JournalParts {
     pub ids: Arc<dyn IdSource>,
     pub lease: Arc<LeaseClock>,
     pub halt: Arc<Halt>,
+    /// The title that is being made.
+    pub naming: Option<Naming>,
     pub metrics: Arc<ExecutorMetrics>,
     pub claimed_at: Instant,
 }
@@ -272,6 +275,9 @@ impl TurnJournal {
             started_at: self.turn.started_at,
         });
         self.unsaved.clear();
+        if let Some(naming) = self.parts.naming.take() {
+            naming.show().await;
+        }
         for entry in closing {
             // The turn has ended; a stream that is another's is its own affair.
             if self.tell(entry).await.is_err() {

@@ -12,6 +12,7 @@ mod lease;
 mod look;
 mod metrics;
 mod model_provider;
+mod naming;
 mod role;
 mod running;
 mod setup;
@@ -75,6 +76,7 @@ impl Executor {
             lease: Arc::clone(&lease),
             closer,
             tasks: TaskTracker::new(),
+            expired_at: Mutex::default(),
             finished: Mutex::default(),
             doubtful: Mutex::default(),
         });

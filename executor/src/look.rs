@@ -65,6 +65,7 @@ async fn look(deps: &Arc<Deps>) {
         "keeping streams",
         deps.streams.keep_alive(&deps.running.keys()).await,
     );
+    report("expiring", expire(deps).await);
     report("purging", purge(deps).await);
 }
 
@@ -72,6 +73,21 @@ fn report(job: &'static str, outcome: Result<(), PortError>) {
     if let Err(error) = outcome {
         tracing::warn!(job, %error, source = %error.source, "look failed");
     }
+}
+
+/// Their turns have ended, and their streams with them: only rows and files are left.
+async fn expire(deps: &Deps) -> Result<(), PortError> {
+    let Some(age) = deps.config.session_age.filter(|_| deps.expiry_is_due()) else {
+        return Ok(());
+    };
+    let expired = deps.store.expire(age, LIMIT).await?;
+    if expired.len() < LIMIT as usize {
+        deps.expiry_done();
+    }
+    for session in expired {
+        tracing::info!(session_id = %session, "untouched session deleted");
+    }
+    Ok(())
 }
 
 async fn purge(deps: &Deps) -> Result<(), PortError> {

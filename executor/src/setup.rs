@@ -12,12 +12,14 @@ use copilot_engine::{
     Engine, EngineConfig, EngineParts, Prompt, RetryPolicy, Secrets, ToolMeter,
     jitter::RandomJitter, prompt::PromptError, registry::RegistryError,
 };
-use copilot_runtime::settings::{LlmSettings, Program, Settings};
+use copilot_runtime::settings::{LlmSettings, Program, Provider, Settings};
 use copilot_tools::{DocIndex, LoadDocsError, ToolDeps, catalogue};
 use std::{fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// Tools of one step that run at the same time.
 const TOOLS_AT_ONCE: usize = 8;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// A setting that the engine cannot work with.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +81,7 @@ pub fn executor_config(settings: &Settings) -> ExecutorConfig {
             Lease::For(executor.lease)
         },
         drain_timeout: drain_timeout(settings),
+        session_age: settings.retention.session_days.map(|days| DAY * days),
         rules: ClaimRules {
             max_running: settings.turn.max_running_per_user,
             max_attempts: settings.turn.max_attempts,
@@ -114,6 +117,10 @@ fn engine_config(settings: &Settings) -> EngineConfig {
         model: llm.model.clone(),
         models: llm.models.clone(),
         fallback_models: llm.fallback_models.clone(),
+        title_model: llm
+            .title_model
+            .clone()
+            .filter(|_| llm.provider != Provider::Builtin),
         temperature: llm.temperature,
         max_output_tokens: llm.max_output_tokens,
         reasoning: effort(llm),

@@ -6,6 +6,7 @@ use crate::{
     halt::{Halt, StopCause},
     journal::{JournalParts, TurnJournal},
     metrics::ActiveTurn,
+    naming::Naming,
     running::Registration,
 };
 use copilot_core::{
@@ -124,6 +125,10 @@ async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> (Outcome, StreamE
         halt: Arc::clone(halt),
         metrics: Arc::clone(&deps.metrics),
         claimed_at: Instant::now(),
+        naming: groundwork
+            .is_untitled
+            .then(|| Naming::begin(deps, halt, &turn, &groundwork.history))
+            .flatten(),
     };
     let (journal, unsaved, told) = TurnJournal::open(parts, turn.clone(), &groundwork);
     let appender = Appender {

@@ -31,6 +31,8 @@ pub(crate) struct Translator {
     profile: Profile,
     /// After `reset-step` the client's step is still open: the next `start-step` is left out.
     is_step_reset: bool,
+    /// A title may be published again, for readers who came late.
+    is_titled: bool,
 }
 
 impl Translator {
@@ -38,6 +40,7 @@ impl Translator {
         Self {
             profile,
             is_step_reset: false,
+            is_titled: false,
         }
     }
 
@@ -47,7 +50,9 @@ impl Translator {
             Shown::Entry(entry) => self.entry(entry, Some(entry.position), frame),
             Shown::Again(entry) => self.entry(entry, None, frame),
             Shown::Closing(event) => self.event(event, None, frame),
+            Shown::Passing(Event::Title { .. }) if self.is_titled => Told::Part,
             Shown::Passing(event) => {
+                self.is_titled |= matches!(event, Event::Title { .. });
                 frame.event(None, event);
                 Told::Part
             }

@@ -368,6 +368,10 @@ impl TurnWork for FakeStore {
         unreachable!()
     }
 
+    async fn name_session(&self, _: SessionId, _: &str) -> Result<bool, PortError> {
+        unreachable!()
+    }
+
     async fn next_waiting(&self, _: TurnKey) -> Result<Option<TurnKey>, PortError> {
         unreachable!()
     }
@@ -394,6 +398,10 @@ impl TurnUpkeep for FakeStore {
     }
 
     async fn unfinished_streams(&self, _: u32) -> Result<Vec<TurnKey>, PortError> {
+        unreachable!()
+    }
+
+    async fn expire(&self, _: Duration, _: u32) -> Result<Vec<SessionId>, PortError> {
         unreachable!()
     }
 

@@ -12,6 +12,8 @@ pub struct EngineConfig {
     pub models: Vec<String>,
     /// What is tried, in this order, when a model fails for good.
     pub fallback_models: Vec<String>,
+    /// Makes titles; none: no model does.
+    pub title_model: Option<String>,
     /// Sampling.
     pub temperature: Option<f64>,
     /// The limit of one reply.
@@ -38,6 +40,7 @@ impl EngineConfig {
             model: model.into(),
             models: Vec::new(),
             fallback_models: Vec::new(),
+            title_model: None,
             temperature: None,
             max_output_tokens: None,
             reasoning: None,

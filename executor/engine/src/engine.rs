@@ -52,7 +52,7 @@ pub struct EngineParts {
 
 /// Runs turns. One for the process; it keeps nothing of a turn.
 pub struct Engine {
-    parts: EngineParts,
+    pub(crate) parts: EngineParts,
 }
 
 /// How the loop leaves a turn early.

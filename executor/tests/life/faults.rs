@@ -35,6 +35,8 @@ pub(crate) enum What {
     Result,
     End,
     HandBack,
+    NameSession,
+    Expire,
     NextWaiting,
     Closable,
     Raise,

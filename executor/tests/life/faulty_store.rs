@@ -349,6 +349,15 @@ impl TurnWork for FaultyStore {
             .await
     }
 
+    async fn name_session(&self, session: SessionId, title: &str) -> Result<bool, PortError> {
+        self.through(
+            What::NameSession,
+            self.inner.name_session(session, title),
+            nothing,
+        )
+        .await
+    }
+
     async fn next_waiting(&self, ended: TurnKey) -> Result<Option<TurnKey>, PortError> {
         self.through(What::NextWaiting, self.inner.next_waiting(ended), nothing)
             .await
@@ -396,6 +405,11 @@ impl TurnUpkeep for FaultyStore {
             nothing,
         )
         .await
+    }
+
+    async fn expire(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError> {
+        self.through(What::Expire, self.inner.expire(age, limit), nothing)
+            .await
     }
 
     async fn purge(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError> {

@@ -303,7 +303,9 @@ impl Fold {
             }
             Event::ToolInputError { .. } => Err("nobody sends tool-input-error".to_owned()),
             Event::Reset { .. } => Err("a bare mark".to_owned()),
-            Event::Status { .. } => Err("a passing event that was stored".to_owned()),
+            Event::Status { .. } | Event::Title { .. } => {
+                Err("a passing event that was stored".to_owned())
+            }
         }
     }
 

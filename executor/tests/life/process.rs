@@ -87,6 +87,7 @@ impl Process {
             heartbeat: Duration::from_millis(50),
             lease: settings.lease,
             drain_timeout: settings.drain_timeout,
+            session_age: None,
             rules: ClaimRules {
                 max_running: settings.max_running,
                 max_attempts: settings.max_attempts,

@@ -189,6 +189,21 @@ pub enum Event {
         /// Always true.
         transient: bool,
     },
+    /// The session was given a title. Published, never stored.
+    #[serde(rename = "data-title")]
+    Title {
+        /// The title.
+        data: TitleNote,
+        /// Always true.
+        transient: bool,
+    },
+}
+
+/// Body of `data-title`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TitleNote {
+    /// The title.
+    pub title: String,
 }
 
 /// Body of `data-status`.
@@ -205,6 +220,17 @@ impl Event {
         Self::Status {
             data: StatusNote {
                 message: message.into(),
+            },
+            transient: true,
+        }
+    }
+
+    /// A title that was made.
+    #[must_use]
+    pub fn title(title: impl Into<String>) -> Self {
+        Self::Title {
+            data: TitleNote {
+                title: title.into(),
             },
             transient: true,
         }

@@ -14,5 +14,6 @@ pub mod port;
 pub mod position;
 pub mod service;
 pub mod session;
+pub mod title;
 pub mod traceparent;
 pub mod turn;

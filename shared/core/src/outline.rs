@@ -69,7 +69,8 @@ impl Outline {
             | Event::ToolInputDelta { .. }
             | Event::Error { .. }
             | Event::Abort { .. }
-            | Event::Status { .. } => {}
+            | Event::Status { .. }
+            | Event::Title { .. } => {}
         }
     }
 

@@ -15,6 +15,7 @@ mod connection;
 mod database;
 mod dialect;
 mod entity;
+mod expiry;
 mod failure;
 mod groundwork;
 mod intake;

@@ -254,6 +254,8 @@ pub struct Groundwork {
     pub parts: Vec<Entry>,
     /// The first place free for a message of this turn.
     pub next_place: u32,
+    /// Whether the session has no title yet.
+    pub is_untitled: bool,
 }
 
 /// A finished model reply: a durable point.
@@ -388,6 +390,10 @@ pub trait TurnWork: Send + Sync {
     /// Clears the owner; the turn may be claimed at once.
     async fn hand_back(&self, fence: Fence, why: HandBack) -> Result<Commit, PortError>;
 
+    /// Gives a session without a title this one, in one statement that moves nothing else;
+    /// false: it has one, or is gone.
+    async fn name_session(&self, session: SessionId, title: &str) -> Result<bool, PortError>;
+
     /// The turn to hint at after one has ended: the session's next waiting one, else the
     /// oldest of the same user that may be claimed.
     async fn next_waiting(&self, ended: TurnKey) -> Result<Option<TurnKey>, PortError>;
@@ -458,6 +464,10 @@ pub trait TurnUpkeep: Send + Sync {
 
     /// Ended turns whose executor is gone and may not have ended their stream.
     async fn unfinished_streams(&self, limit: u32) -> Result<Vec<TurnKey>, PortError>;
+
+    /// Marks idle sessions that nobody has touched for `age` as deleted with their files, the
+    /// oldest first, at most `limit` of them.
+    async fn expire(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError>;
 
     /// Removes rows of sessions deleted at least `age` ago, at most `limit` sessions.
     async fn purge(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError>;

@@ -3,7 +3,7 @@
 use super::{
     entity::{messages, turns},
     failure::Failure,
-    rows::{parts_of, place_after, unfinished_calls},
+    rows::{CountRow, parts_of, place_after, unfinished_calls},
     sql::{SESSION_STANDS, TURN_OF_T},
     store::{Link, SqlStore},
 };
@@ -33,9 +33,20 @@ impl SqlStore {
             next_place: next_place(&history, &turn)?,
             unfinished: unfinished_calls(&link, &turn).await?,
             parts: parts_of(&link, &turn).await?,
+            is_untitled: is_untitled(&link, &turn).await?,
             history,
         }))
     }
+}
+
+async fn is_untitled(tx: &Link, turn: &Turn) -> Result<bool, Failure> {
+    let untitled = tx
+        .one::<CountRow>(
+            "SELECT COUNT(*) AS n FROM sessions WHERE id = $1 AND title IS NULL",
+            [turn.session_id.uuid().into()],
+        )
+        .await?;
+    Ok(untitled.is_some_and(|row| row.n > 0))
 }
 
 async fn claimed_turn(tx: &Link, fence: Fence) -> Result<Option<Turn>, Failure> {

@@ -226,6 +226,24 @@ impl SqlStore {
         Ok((touched > 0).then_some(()))
     }
 
+    /// Whoever renames it first wins.
+    pub(super) async fn set_missing_title(
+        &self,
+        id: SessionId,
+        title: &str,
+    ) -> Result<bool, Failure> {
+        let touched = self
+            .write()
+            .await?
+            .execute(
+                "UPDATE sessions SET title = $2 \
+                 WHERE id = $1 AND title IS NULL AND deleted_at IS NULL",
+                [id.uuid().into(), title.into()],
+            )
+            .await?;
+        Ok(touched > 0)
+    }
+
     /// Ended turns keep their owner out: nobody has a stream of theirs to finish any more.
     async fn mark_deleted(
         &self,

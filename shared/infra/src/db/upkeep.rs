@@ -55,6 +55,12 @@ impl TurnUpkeep for SqlStore {
             .map_err(|failure| failure.doing("find unfinished streams"))
     }
 
+    async fn expire(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError> {
+        self.expire_untouched(age, limit)
+            .await
+            .map_err(|failure| failure.doing("expire sessions"))
+    }
+
     async fn purge(&self, age: Duration, limit: u32) -> Result<Vec<SessionId>, PortError> {
         self.purge_deleted(age, limit)
             .await

@@ -9,7 +9,7 @@ use super::{
 };
 use async_trait::async_trait;
 use copilot_core::{
-    id::{ExecutorId, TurnId},
+    id::{ExecutorId, SessionId, TurnId},
     port::{
         PortError,
         store::{
@@ -102,6 +102,12 @@ impl TurnWork for SqlStore {
         self.clear_owner(fence, why)
             .await
             .map_err(|failure| failure.doing("hand a turn back"))
+    }
+
+    async fn name_session(&self, session: SessionId, title: &str) -> Result<bool, PortError> {
+        self.set_missing_title(session, title)
+            .await
+            .map_err(|failure| failure.doing("name a session"))
     }
 
     async fn next_waiting(&self, ended: TurnKey) -> Result<Option<TurnKey>, PortError> {

@@ -46,6 +46,7 @@ store_suite! {
         of_all_who_claim_at_once_one_gets_the_session
         a_session_says_what_it_does
         a_rename_sets_the_title_and_moves_the_session_up
+        a_title_is_made_only_where_there_is_none
         a_probe_leaves_nothing_behind;
     intake:
         a_message_becomes_a_queued_turn
@@ -118,6 +119,8 @@ store_suite! {
         a_deleted_session_is_gone_for_everybody
         deletion_cancels_and_raises_all_unfinished_turns
         a_late_commit_after_deletion_is_fenced
+        an_untouched_session_expires_when_it_is_idle
+        expiry_is_bounded_and_takes_the_oldest
         a_purge_removes_every_row
         a_purge_leaves_what_is_young_or_alive
         a_purge_is_bounded;

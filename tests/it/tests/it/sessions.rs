@@ -1,8 +1,9 @@
 //! Sessions: made, listed, read, renamed, deleted.
 
-use copilot_harness::{Gate, TestStack, calls, text};
+use copilot_harness::{Gate, TestStack, calls, deadline::poll_until, status, text};
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use crate::conversation::{Conversation, each, lasting_end, messages_of};
 
@@ -186,6 +187,56 @@ async fn a_title_is_trimmed_and_bounded() {
 
     assert_eq!(chat.read().await["title"], "ü".repeat(200));
     stack.client.rename(NOBODYS, "x").problem(404).await;
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn the_first_line_of_the_first_message_becomes_the_title() {
+    let stack = TestStack::start().await;
+    let chat = Conversation::begin(&stack).await;
+
+    let first = chat.ask("\n  How do I\tresume?  \nMore of it").await;
+
+    assert_eq!(chat.read().await["title"], "How do I resume?");
+    let titles: Vec<_> = first.of("data-title").collect();
+    assert_eq!(titles.len(), 1);
+    assert_eq!(titles[0].json["data"], json!({"title": "How do I resume?"}));
+    assert!(titles[0].is_transient() && titles[0].cursor.is_none());
+    let second = chat.ask("Something else").await;
+    assert_eq!(second.of("data-title").count(), 0);
+    assert_eq!(chat.read().await["title"], "How do I resume?");
+    let again = chat.turn_of(&first).events().to_finish().await;
+    assert_eq!(again.of("data-title").count(), 0, "it is not stored");
+    stack.finish().await;
+}
+
+#[tokio::test]
+async fn a_title_model_is_asked_beside_the_answer_and_may_fail() {
+    let stack = TestStack::builder()
+        .env("COPILOT__LLM__TITLE_MODEL", "titles")
+        .start()
+        .await;
+    stack.llm.respond(
+        |request| match (request.model(), request.last_user_text().as_str()) {
+            ("titles", "How do I resume?") => text("\"Resuming streams\""),
+            ("titles", _) => status(400),
+            _ => text("An answer."),
+        },
+    );
+
+    let named = Conversation::begin(&stack).await;
+    named.ask("How do I resume?").await;
+    let fallen_back = Conversation::begin(&stack).await;
+    fallen_back.ask("Something else").await;
+
+    for (chat, title) in [(named, "Resuming streams"), (fallen_back, "Something else")] {
+        poll_until(
+            Duration::from_secs(10),
+            || format!("the title {title}"),
+            || async { chat.read().await["title"] == title },
+        )
+        .await;
+    }
     stack.finish().await;
 }
 

@@ -273,3 +273,46 @@ pub(crate) async fn a_purge_is_bounded(subject: &Subject) {
     assert_eq!(subject.rows("sessions").await, 1);
     assert_eq!(store.purge(Duration::ZERO, 2).await.unwrap().len(), 1);
 }
+
+pub(crate) async fn an_untouched_session_expires_when_it_is_idle(subject: &Subject) {
+    let scene = Scene::of(subject).await;
+    let store = &scene.store;
+    let turn = scene.running().await;
+    assert!(
+        store.expire(Duration::ZERO, 10).await.unwrap().is_empty(),
+        "a running turn keeps its session"
+    );
+    scene.end(&turn, TurnStatus::Completed).await;
+    let hour = Duration::from_hours(1);
+    assert!(
+        store.expire(hour, 10).await.unwrap().is_empty(),
+        "it was touched within the hour"
+    );
+
+    assert_eq!(
+        store.expire(Duration::ZERO, 10).await.unwrap(),
+        [scene.session]
+    );
+    assert_eq!(
+        store.find_session(&ann(), scene.session).await.unwrap(),
+        None
+    );
+    assert!(store.expire(Duration::ZERO, 10).await.unwrap().is_empty());
+    assert_eq!(
+        store.purge(Duration::ZERO, 10).await.unwrap(),
+        [scene.session]
+    );
+    for table in ["sessions", "turns", "messages", "turn_parts"] {
+        assert_eq!(subject.rows(table).await, 0, "{table}");
+    }
+}
+
+pub(crate) async fn expiry_is_bounded_and_takes_the_oldest(subject: &Subject) {
+    let scene = Scene::of(subject).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let younger = session_of(&scene.store, &ann()).await;
+    let expire = async || scene.store.expire(Duration::ZERO, 1).await.unwrap();
+    assert_eq!(expire().await, [scene.session]);
+    assert_eq!(expire().await, [younger]);
+    assert!(expire().await.is_empty());
+}

@@ -2,7 +2,7 @@
 
 use super::{
     backend::Subject,
-    scene::{Scene, ann, bob, moment, session_of},
+    scene::{Scene, ann, bob, fence, moment, session_of},
 };
 use crate::world::id;
 use copilot_core::{
@@ -335,6 +335,41 @@ pub(crate) async fn a_rename_sets_the_title_and_moves_the_session_up(subject: &S
     );
     scene.end(&turn, TurnStatus::Completed).await;
     assert!(find(scene.session).await.updated_at > before);
+}
+
+pub(crate) async fn a_title_is_made_only_where_there_is_none(subject: &Subject) {
+    let scene = Scene::of(subject).await;
+    let store = &scene.store;
+    let turn = scene.running().await;
+    let groundwork = async || store.groundwork(fence(&turn)).await.unwrap().unwrap();
+    let find = async || {
+        store
+            .find_session(&ann(), scene.session)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    assert!(groundwork().await.is_untitled);
+    let before = find().await.updated_at;
+    moment().await;
+
+    assert!(store.name_session(scene.session, "made").await.unwrap());
+    let named = find().await;
+    assert_eq!(
+        (named.title.as_deref(), named.updated_at),
+        (Some("made"), before)
+    );
+    assert!(!groundwork().await.is_untitled);
+    assert!(!store.name_session(scene.session, "again").await.unwrap());
+    assert_eq!(find().await.title.as_deref(), Some("made"));
+
+    let gone = session_of(store, &ann()).await;
+    store
+        .delete_session(&ann(), gone, Files::Delete)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!store.name_session(gone, "late").await.unwrap());
 }
 
 pub(crate) async fn a_probe_leaves_nothing_behind(subject: &Subject) {
