@@ -6,6 +6,7 @@ mod appender;
 mod cancels;
 mod consumer;
 mod deps;
+mod doctor;
 mod halt;
 mod journal;
 mod lease;
@@ -19,6 +20,7 @@ mod setup;
 mod turn_task;
 
 pub use deps::{ExecutorConfig, Ports};
+pub use doctor::checks;
 pub use metrics::ExecutorMetrics;
 pub use role::{StartError, start};
 pub use setup::{SetupError, engine, executor_config};

@@ -71,6 +71,24 @@ const fn protocol(provider: Provider) -> Protocol {
     Protocol::OpenAi(dialect)
 }
 
+/// The server that lists what models there are, and how it wants its key.
+pub(crate) fn model_server(llm: &LlmSettings) -> Option<(ServerConfig, KeyForm)> {
+    match protocol(llm.provider) {
+        Protocol::Builtin => None,
+        Protocol::Anthropic => Some((server(llm, ANTHROPIC_URL), KeyForm::Anthropic)),
+        Protocol::OpenAi(dialect) => Some((server(llm, dialect.base_url), KeyForm::Bearer)),
+    }
+}
+
+/// How a server wants its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyForm {
+    /// `authorization: Bearer …`.
+    Bearer,
+    /// A header of its own, beside the version of the protocol.
+    Anthropic,
+}
+
 /// How hard its models shall think.
 #[must_use]
 pub(crate) fn effort(llm: &LlmSettings) -> Option<Effort> {

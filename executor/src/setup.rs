@@ -39,7 +39,7 @@ pub enum SetupError {
     #[error("the prompt cannot be made")]
     Prompt(#[from] PromptError),
     /// A folder of documentation cannot be read.
-    #[error("docs.paths: {0}")]
+    #[error(transparent)]
     Docs(#[from] LoadDocsError),
     /// The tools contradict each other.
     #[error("tools.disabled: {0}")]

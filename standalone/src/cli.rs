@@ -23,3 +23,9 @@ pub(crate) enum Command {
     #[command(flatten)]
     Api(ApiCommand),
 }
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Common(CommonCommand::default())
+    }
+}

@@ -7,7 +7,7 @@ mod serve;
 use crate::cli::{Cli, Command};
 use clap::Parser;
 use copilot_runtime::{
-    cli::{CommonCommand, exit},
+    cli::{Role, exit},
     settings::Program,
 };
 use std::process::ExitCode;
@@ -18,9 +18,14 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = || cli.common.begin(Program::Copilot);
-    match cli.command {
-        None => CommonCommand::Serve.run(&settings()?, serve::serve),
-        Some(Command::Common(command)) => command.run(&settings()?, serve::serve),
-        Some(Command::Api(command)) => command.run(settings),
+    match cli.command.unwrap_or_default() {
+        Command::Common(command) => {
+            let role = Role {
+                serve: serve::serve,
+                checks: copilot_executor::checks,
+            };
+            command.run(settings(), role)
+        }
+        Command::Api(command) => command.run(settings),
     }
 }

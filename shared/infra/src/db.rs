@@ -31,7 +31,9 @@ mod snapshot;
 mod sql;
 mod store;
 mod upkeep;
+mod visit;
 mod work;
 
 pub use database::{ConnectError, Database};
 pub use store::SqlStore;
+pub use visit::{Visit, is_in_use};

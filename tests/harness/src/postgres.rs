@@ -55,6 +55,20 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Run a statement in it, and give what it answers: a line for each row, bars between the
+    /// columns.
+    pub fn run(&self, statement: &str) -> String {
+        let done = psql(&self.url, statement)
+            .args(["-A", "-t"])
+            .output()
+            .expect("the program psql, of the package postgresql-client");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{statement}: {said}");
+        String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);

@@ -156,7 +156,8 @@ impl Process {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program with these arguments and its settings, for what [`run`](Self::run) does not do.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary(self.program));
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();

@@ -48,11 +48,22 @@ pub struct Database {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Neither `sqlite:` nor `postgres:`, or unreadable. The URL is not shown: it may hold a password.
-    #[error("database.url must begin with sqlite: or postgres:")]
+    #[error("the address must begin with sqlite: or postgres:")]
     Url,
     /// The file's path or options cannot be read.
-    #[error("database.url cannot be read")]
+    #[error("the address cannot be read")]
     SqliteUrl(#[source] sqlx::Error),
+    /// There is no such file, and the URL does not let it be made.
+    #[error("{} is not there; add ?mode=rwc to let it be made", .0.display())]
+    Absent(PathBuf),
+    /// The file is none of SQLite, damaged, or not to be read and written.
+    #[error("cannot open {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: DbErr,
+    },
     /// Another process works on the file.
     #[error("{} is in use by another copilot process", .0.display())]
     InUse(PathBuf),
@@ -109,12 +120,17 @@ impl Database {
             return Self::sqlite_in_memory(url).await;
         }
         let file = options.get_filename().to_owned();
+        if !url.contains("mode=rwc") && !file.exists() {
+            return Err(ConnectError::Absent(file));
+        }
         let lock = ProcessLock::take(&file).map_err(|error| match error {
             LockError::Held => ConnectError::InUse(file.clone()),
             LockError::Io(error) => ConnectError::Lock(file.clone(), error),
         })?;
         // Made at once: it makes the file, switches it to WAL, and tells what is wrong.
-        let plain = sea_orm::Database::connect(plain_options(url)).await?;
+        let plain = sea_orm::Database::connect(plain_options(url))
+            .await
+            .map_err(|source| ConnectError::File { path: file, source })?;
         let readers = max_connections.clamp(1, MAX_SQLITE_READERS);
         let writer = Source::Lanes(Lanes::new(options.clone(), 1, ACQUIRE_TIMEOUT));
         Ok(Self {
@@ -149,13 +165,7 @@ impl Database {
     }
 
     async fn postgres(url: &str, max_connections: u32) -> Result<Self, ConnectError> {
-        // A pool would try until its time is up and then tell only that.
-        let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::Url)?;
-        let knock = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
-            .await
-            .map_err(|_| ConnectError::Silent(CONNECT_TIMEOUT.as_secs()))?
-            .map_err(ConnectError::Reach)?;
-        knock.close().await.map_err(ConnectError::Reach)?;
+        knock(url).await?;
         let plain =
             sea_orm::Database::connect(postgres_options(url, max_connections.max(2) - 1)).await?;
         let mut options = postgres_options(url, 1);
@@ -171,6 +181,17 @@ impl Database {
             _lock: None,
         })
     }
+}
+
+/// One connection to Postgres, closed again: a pool would try until its time is up and then
+/// tell only that.
+pub(super) async fn knock(url: &str) -> Result<(), ConnectError> {
+    let options: PgConnectOptions = url.parse().map_err(|_| ConnectError::Url)?;
+    let knock = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options))
+        .await
+        .map_err(|_| ConnectError::Silent(CONNECT_TIMEOUT.as_secs()))?
+        .map_err(ConnectError::Reach)?;
+    knock.close().await.map_err(ConnectError::Reach)
 }
 
 fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {

@@ -37,6 +37,20 @@ impl ProcessLock {
     }
 }
 
+/// Whether another process has it. Leaves nothing behind.
+pub(super) fn is_held(database: &Path) -> io::Result<bool> {
+    let file = match File::open(beside(database)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// The lock has a file of its own: SQLite's own locks on the database must not meet it.
 fn beside(database: &Path) -> PathBuf {
     let mut name = database.as_os_str().to_owned();

@@ -1,7 +1,7 @@
 //! Opening the database.
 
 use crate::settings::{DatabaseSettings, DatabaseUrl, Program};
-use copilot_infra::db::{ConnectError, Database};
+use copilot_infra::db::{ConnectError, Database, Visit};
 use copilot_migrations::{DbErr, status, up};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::Path;
@@ -43,6 +43,11 @@ pub async fn open_database(
 pub async fn connect(settings: &DatabaseSettings) -> Result<Database, ConnectError> {
     let url = address(settings);
     Database::connect(url.expose_secret(), settings.max_connections).await
+}
+
+/// Looks at the database as it is, also while another process works on it.
+pub async fn visit(settings: &DatabaseSettings) -> Result<Visit, ConnectError> {
+    Visit::open(address(settings).expose_secret()).await
 }
 
 /// The URL with the certificates that the settings name, in the words of the driver. Who names

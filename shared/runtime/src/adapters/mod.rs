@@ -5,7 +5,7 @@ mod distributed;
 mod rabbit;
 mod redis;
 
-pub use database::{DatabaseError, connect, open_database};
+pub use database::{DatabaseError, connect, open_database, visit};
 pub use distributed::{Connections, ConnectionsError};
 pub use rabbit::connect_rabbit;
 pub use redis::connect_redis;

@@ -3,6 +3,8 @@
 //! Each program has its own `Cli` (its name and what only it can do) with [`CommonArgs`] and
 //! [`CommonCommand`] flattened into it, and hands over how it serves.
 
+mod doctor;
+mod format;
 mod migrate;
 mod print;
 mod settings;
@@ -10,7 +12,10 @@ mod settings;
 pub use migrate::Migrate;
 pub use print::print;
 
+use self::format::Format;
 use crate::{
+    doctor::Check,
+    one_line,
     settings::{Program, Settings, SettingsDraft, Sources},
     telemetry,
 };
@@ -38,7 +43,25 @@ pub enum CommonCommand {
         direction: Migrate,
     },
     /// Print the effective settings, secrets redacted, each with where it comes from.
-    Config,
+    Config {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask each part that the program needs, and say what is wrong and how to mend it.
+    Doctor {
+        /// As JSON, for programs.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What a program does by itself.
+pub struct Role<S, C> {
+    /// Serves until a signal.
+    pub serve: S,
+    /// What `doctor` is to ask beside the parts that every program has.
+    pub checks: C,
 }
 
 impl CommonArgs {
@@ -53,16 +76,24 @@ impl CommonArgs {
 }
 
 impl CommonCommand {
-    /// Does it; `serve` is the program's own part.
-    pub fn run<F>(self, draft: &SettingsDraft, serve: F) -> anyhow::Result<ExitCode>
+    /// Does it. Wrong settings end all of them but `doctor`, which tells of them.
+    pub fn run<S, C>(
+        self,
+        draft: anyhow::Result<SettingsDraft>,
+        role: Role<S, C>,
+    ) -> anyhow::Result<ExitCode>
     where
-        F: AsyncFnOnce(Settings) -> anyhow::Result<ExitCode>,
+        S: AsyncFnOnce(Settings) -> anyhow::Result<ExitCode>,
+        C: FnOnce(&Settings) -> Vec<Box<dyn Check>>,
     {
         let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
         match self {
-            Self::Serve => runtime.block_on(serve(draft.settings()?)),
-            Self::Migrate { direction } => runtime.block_on(migrate::run(draft, direction)),
-            Self::Config => settings::show(draft),
+            Self::Serve => runtime.block_on((role.serve)(draft?.settings()?)),
+            Self::Migrate { direction } => runtime.block_on(migrate::run(&draft?, direction)),
+            Self::Config { json } => settings::show(&draft?, Format::chosen(json)),
+            Self::Doctor { json } => {
+                runtime.block_on(doctor::run(draft, role.checks, Format::chosen(json)))
+            }
         }
     }
 }
@@ -71,7 +102,7 @@ impl CommonCommand {
 #[must_use]
 pub fn exit(program: Program, result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("{program}: {error:#}");
+        eprintln!("{program}: {}", one_line(error.as_ref()));
         ExitCode::FAILURE
     })
 }

@@ -27,14 +27,33 @@ impl DatabaseUrl {
     /// The file of an `SQLite` database that is not in memory.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let (path, _) = self.sqlite_parts()?;
+        (!self.is_in_memory()).then(|| PathBuf::from(path))
+    }
+
+    /// Whether the data goes with the process.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.sqlite_parts().is_some_and(|(path, query)| {
+            path.is_empty() || path == ":memory:" || query.contains("mode=memory")
+        })
+    }
+
+    /// Whether a missing file is made.
+    #[must_use]
+    pub fn makes_file(&self) -> bool {
+        self.sqlite_parts()
+            .is_some_and(|(_, query)| query.contains("mode=rwc"))
+    }
+
+    /// Path and query.
+    fn sqlite_parts(&self) -> Option<(&str, &str)> {
         let Self::Sqlite(text) = self else {
             return None;
         };
         let rest = text.strip_prefix("sqlite:")?;
         let rest = rest.strip_prefix("//").unwrap_or(rest);
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let in_memory = path.is_empty() || path == ":memory:" || query.contains("mode=memory");
-        (!in_memory).then(|| PathBuf::from(path))
+        Some(rest.split_once('?').unwrap_or((rest, "")))
     }
 }
 

@@ -70,6 +70,12 @@ impl SettingsDraft {
         })
     }
 
+    /// Whose they are.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        self.program
+    }
+
     /// Each key with its value and where that came from, in the order of `config/default.toml`.
     #[must_use]
     pub fn effective(&self) -> Vec<EffectiveSetting> {

@@ -22,6 +22,8 @@ mod cors;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod errors;
@@ -55,6 +57,8 @@ mod resume;
 mod service;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod start_up;
 #[cfg(test)]

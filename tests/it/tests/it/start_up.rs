@@ -1,14 +1,12 @@
 //! The program on the command line, and how it refuses to start.
 
 use std::process::Output;
-use std::time::Duration;
 
 use copilot_harness::{Copilot, TestStack};
 use serde_json::Value;
 
-const LIMIT: Duration = Duration::from_secs(20);
-
-fn said(output: &Output) -> (String, String) {
+/// What a program wrote: standard output, standard error.
+pub(crate) fn said(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (text(&output.stdout), text(&output.stderr))
 }
@@ -17,7 +15,8 @@ fn said(output: &Output) -> (String, String) {
 pub(crate) fn refusal(output: &Output) -> String {
     let (stdout, stderr) = said(output);
     assert!(!output.status.success(), "it started: {stdout}{stderr}");
-    let lines: Vec<&str> = stdout.lines().chain(stderr.lines()).collect();
+    assert_eq!((output.status.code(), stdout.as_str()), (Some(1), ""));
+    let lines: Vec<&str> = stderr.lines().collect();
     assert_eq!(lines.len(), 1, "not one line: {lines:#?}");
     assert!(!lines[0].contains("panicked"), "{}", lines[0]);
     lines[0].to_owned()
@@ -35,11 +34,40 @@ async fn version_and_help_are_told() {
         said(&version).0.trim(),
         format!("copilot {}", env!("CARGO_PKG_VERSION"))
     );
-    for command in ["serve", "migrate", "config", "openapi"] {
+    for command in ["serve", "migrate", "config", "doctor", "openapi"] {
         assert!(said(&help).0.contains(command), "{command}");
     }
-    let unknown = copilot.run(&["no-such-command"]).await;
-    assert_eq!(unknown.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn exit_codes_and_outputs_are_as_usual() {
+    for (arguments, code) in [
+        (&["-h"][..], 0),
+        (&["-V"], 0),
+        (&["help", "migrate"], 0),
+        (&["doctor", "--help"], 0),
+        (&["config", "--json"], 0),
+        (&["doctor"], 0),
+        (&["no-such-command"], 2),
+        (&["--no-such-switch"], 2),
+        (&["migrate"], 2),
+        (&["migrate", "sideways"], 2),
+        (&["--config"], 2),
+        (&["--config", "missing.toml", "config"], 1),
+    ] {
+        let output = Copilot::new().run(arguments).await;
+
+        let (stdout, stderr) = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+        // What was asked for goes to the one, what went wrong to the other.
+        let (used, unused) = if code == 0 {
+            (stdout, stderr)
+        } else {
+            (stderr, stdout)
+        };
+        assert!(!used.is_empty(), "{arguments:?}");
+        assert_eq!(unused, "", "{arguments:?}");
+    }
 }
 
 #[tokio::test]
@@ -125,17 +153,13 @@ async fn without_tokens_it_refuses_to_listen_to_the_world() {
 async fn a_port_in_use_is_named() {
     let stack = TestStack::start().await;
     let address = stack.client.base().trim_start_matches("http://").to_owned();
-    let mut second = Copilot::new().env("COPILOT__SERVER__LISTEN", &address);
+    let second = Copilot::new().env("COPILOT__SERVER__LISTEN", &address);
 
-    second.spawn();
-    let exit = second.wait_exit(LIMIT).await;
+    let line = refusal(&second.run(&["serve"]).await);
 
-    assert!(!exit.success());
-    let log = second.log();
-    let last = log.lines().last().unwrap_or_default();
     assert!(
-        last.contains(&address) && !log.contains("panicked"),
-        "{log}"
+        line.contains("server.listen") && line.contains(&address),
+        "{line}"
     );
     stack.finish().await;
 }
@@ -182,17 +206,9 @@ async fn the_schema_goes_up_and_down_by_hand() {
 async fn an_older_schema_names_the_command_that_helps() {
     let copilot = Copilot::new().env("COPILOT__DATABASE__MIGRATE_ON_START", "false");
 
-    let output = copilot.run(&["serve"]).await;
+    let line = refusal(&copilot.run(&["serve"]).await);
 
-    let (stdout, stderr) = said(&output);
-    let last = stdout
-        .lines()
-        .chain(stderr.lines())
-        .last()
-        .unwrap_or_default()
-        .to_owned();
-    assert!(!output.status.success());
-    assert!(last.contains("migrate up"), "{last}");
+    assert!(line.contains("copilot migrate up"), "{line}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod defaults;
 mod every_key;
 mod layers;
 mod llm;
+mod reference;
 mod secrets;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,31 @@
+use async_trait::async_trait;
+use copilot_core::id::SystemIds;
+use copilot_runtime::{
+    doctor::{Check, Finding},
+    one_line,
+    settings::Settings,
+};
+use std::sync::Arc;
+
+/// Whether the engine can be made as the start makes it: documentation, persona, tools, provider.
+pub(super) struct Engine(pub(super) Settings);
+
+#[async_trait]
+impl Check for Engine {
+    fn name(&self) -> &'static str {
+        "engine"
+    }
+
+    async fn run(&self) -> Finding {
+        match crate::engine(&self.0, Arc::new(SystemIds)) {
+            Ok(_) => Finding::ok(format!(
+                "tools, persona and documentation are readable ({} folders beside the built-in pages)",
+                self.0.tools.docs_paths.len()
+            )),
+            Err(error) => Finding::failed(
+                one_line(&error),
+                "correct that setting, or let the program's user read what it names",
+            ),
+        }
+    }
+}
