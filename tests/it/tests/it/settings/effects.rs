@@ -9,6 +9,7 @@ use copilot_harness::{Client, Copilot, FakeUpstream, Gate, TestStack, text};
 use serde_json::json;
 
 use crate::conversation::{Conversation, told};
+use crate::start_up::said;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -192,6 +193,8 @@ async fn a_cancel_that_no_message_brought_is_found_by_the_heartbeat() {
         let ended = turn.until_status("cancelled").await;
 
         assert_eq!(ended["attempt"], attempt, "heartbeat {heartbeat}");
+        // Without a heartbeat the executor has not heard yet that its turn is another's.
+        never.release();
         stack.finish().await;
     }
 }
@@ -219,6 +222,47 @@ async fn the_log_is_written_as_the_settings_say() {
         assert_eq!(!lines.is_empty(), is_json && has_lines, "{format} {level}");
         stack.finish().await;
     }
+}
+
+#[tokio::test]
+async fn streams_are_written_for_the_version_that_is_set() {
+    for (profile, tells) in [("v5", false), ("v6", true), ("v7", true)] {
+        let stack = TestStack::builder()
+            .env("COPILOT__STREAM__PROFILE", profile)
+            .start()
+            .await;
+        let chat = Conversation::begin(&stack).await;
+
+        let answer = chat.ask("hi").await;
+
+        let finish = &answer.first("finish").json;
+        assert_eq!(finish.get("finishReason").is_some(), tells, "{finish}");
+        stack.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_must_name_the_audience_that_is_set() {
+    let with_audience = |audience: &str| {
+        Copilot::new()
+            .env("COPILOT__AUTH__MODE", "jwt")
+            .env(
+                "COPILOT__AUTH__JWT_SECRET",
+                "a-secret-of-at-least-thirty-two-bytes",
+            )
+            .env("COPILOT__AUTH__AUDIENCE", audience)
+    };
+    let mut copilot = with_audience("ours");
+    copilot.start().await;
+    let token = async |issuer: &Copilot| {
+        let (token, _) = said(&issuer.run(&["token", "--user", "ann"]).await);
+        token.trim().to_owned()
+    };
+    let (ours, theirs) = (token(&copilot).await, token(&with_audience("theirs")).await);
+
+    let client = copilot.client();
+    client.list_sessions().token(&ours).ok().await;
+    client.list_sessions().token(&theirs).problem(401).await;
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ),
     ("retention.session_days", &["0", "-1", "36501", "1.5"]),
     ("docs.paths", &["/missing/folder"]),
-    ("tools.disabled", &["a tool", "no_such_tool"]),
+    ("tools.disabled", &["a tool", "a/b"]),
     ("tools.require_approval", &["a tool"]),
     ("mcp.servers", &["docs", "docs=ftp://a", "a b=https://h"]),
     (
@@ -181,6 +181,7 @@ const SECRETS_OF_ANY_FORM: &[&str] = &["sandbox.e2b_api_key"];
 async fn started(cases: impl IntoIterator<Item = (String, Copilot)>) -> Vec<(String, Output)> {
     stream::iter(cases)
         .map(async |(told, copilot)| {
+            eprintln!("starting with {told}");
             let output = copilot.run(&["serve"]).await;
             (told, output)
         })
