@@ -25,7 +25,7 @@ use super::redis_url::RedisUrl;
 use super::sandbox::SandboxKind;
 use super::secret_url::SecretUrl;
 use super::stream::StreamProfile;
-use super::tracking::TrackingKind;
+use super::tracking::{TrackingKind, WebhookUrl};
 use super::value::given;
 
 macro_rules! sections {
@@ -144,7 +144,7 @@ sections! {
     }
     tracking: RawTracking {
         kind: TrackingKind,
-        url: Option<SecretUrl>,
+        url: Option<WebhookUrl>,
     }
     files: RawFiles {
         url: Option<FilesUrl>,

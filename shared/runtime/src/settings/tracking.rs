@@ -34,12 +34,24 @@ impl FromText for TrackingKind {
     }
 }
 
+/// A webhook's address; its path is often the secret, so a wrong one is not shown.
+#[derive(Clone)]
+pub(super) struct WebhookUrl(SecretUrl);
+
+impl FromText for WebhookUrl {
+    fn from_text(text: &str) -> Result<Self, String> {
+        SecretUrl::from_text(text)
+            .map(Self)
+            .map_err(|_| "expected a URL (http://…, https://…); not shown here".to_owned())
+    }
+}
+
 impl TrackingSettings {
     pub(super) fn checked(raw: RawTracking) -> Result<Self, Fault> {
         match (raw.kind, raw.url) {
             (TrackingKind::None, _) => Ok(Self::None),
             (TrackingKind::Log, _) => Ok(Self::Log),
-            (TrackingKind::Webhook, Some(url)) => Ok(Self::Webhook(url)),
+            (TrackingKind::Webhook, Some(url)) => Ok(Self::Webhook(url.0)),
             (TrackingKind::Webhook, None) => Err(Fault::new(
                 "tracking.url",
                 "needed with tracking.kind=webhook",

@@ -76,7 +76,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ),
     (
         "auth.mode",
-        Effect(&["without_tokens_it_refuses_to_listen_to_the_world"]),
+        Effect(&["without_any_key_nobody_is_let_in_and_the_probe_says_why"]),
     ),
     (
         "auth.allow_insecure",
