@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use copilot_api::ApiCommand;
 use copilot_runtime::{
     adapters::Adapters,
-    cli::{CommonArgs, CommonCommand, exit, print},
+    cli::{CommonArgs, CommonCommand, Role, exit, print},
     lifecycle::{Lifecycle, OsSignals},
     metrics::{MetricsListener, Registry},
     settings::{Program, Settings},
@@ -39,10 +39,14 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let settings = || cli.common.begin(Program::Api);
-    match cli.command {
-        None => CommonCommand::Serve.run(&settings()?, serve),
-        Some(Command::Common(command)) => command.run(&settings()?, serve),
-        Some(Command::Api(command)) => command.run(settings),
+    let command = cli.command.unwrap_or(Command::Common(CommonCommand::Serve));
+    match command {
+        Command::Common(command) => {
+            // It has no part that the shared checks leave out.
+            let checks = |_: &Settings| Vec::new();
+            command.run(settings(), Role { serve, checks })
+        }
+        Command::Api(command) => command.run(settings),
     }
 }
 

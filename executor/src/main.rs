@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use copilot_core::service::readiness::Readiness;
 use copilot_runtime::{
     adapters::Adapters,
-    cli::{CommonArgs, CommonCommand, exit, print},
+    cli::{CommonArgs, CommonCommand, Role, exit, print},
     lifecycle::{Lifecycle, OsSignals},
     metrics::{MetricsListener, Registry},
     settings::{Program, Settings},
@@ -35,11 +35,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let settings = cli.common.begin(Program::Executor)?;
-    match cli.command {
-        None => CommonCommand::Serve.run(&settings, serve),
-        Some(Command::Common(command)) => command.run(&settings, serve),
-    }
+    let settings = cli.common.begin(Program::Executor);
+    let Command::Common(command) = cli.command.unwrap_or(Command::Common(CommonCommand::Serve));
+    let checks = copilot_executor::checks;
+    command.run(settings, Role { serve, checks })
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {

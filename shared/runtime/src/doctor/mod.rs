@@ -14,6 +14,8 @@ mod folder;
 mod http;
 mod jwks;
 mod listen;
+mod rabbitmq;
+mod redis;
 mod report;
 mod sandbox;
 mod tracking;
@@ -26,8 +28,8 @@ pub use report::{Entry, Report};
 use crate::{
     one_line,
     settings::{
-        AuthSettings, DatabaseSettings, DatabaseUrl, JwtVerifier, Origin, Program, Settings,
-        SettingsDraft, TrackingSettings,
+        AuthSettings, BackendSettings, DatabaseSettings, DatabaseUrl, JwtVerifier, Origin, Program,
+        Settings, SettingsDraft, TrackingSettings,
     },
 };
 use std::time::Duration;
@@ -104,6 +106,16 @@ fn wrong_settings(error: &anyhow::Error) -> Entry {
 
 fn checks(settings: &Settings) -> Vec<Box<dyn Check>> {
     let mut checks = of_database(settings.program, &settings.database);
+    if let BackendSettings::Distributed { redis, rabbitmq } = &settings.backend {
+        checks.push(Box::new(redis::Redis {
+            settings: redis.clone(),
+            ttl: settings.stream.ttl,
+        }));
+        checks.push(Box::new(rabbitmq::RabbitMq {
+            program: settings.program,
+            settings: rabbitmq.clone(),
+        }));
+    }
     if settings.program != Program::Executor {
         checks.push(Box::new(listen::Listen::of(&settings.server)));
     }

@@ -290,3 +290,41 @@ async fn a_postgres_is_asked_for_its_schema_its_clock_and_its_will_to_write() {
     away.assert("database", "failed", "database.url");
     away.assert("clock", "warning", "not compared");
 }
+
+#[tokio::test]
+async fn the_servers_of_the_distributed_mode_are_asked() {
+    let settings = |program: &'static str| {
+        let folder = Copilot::new();
+        let mut process =
+            copilot_harness::process::Process::new(program, program, folder.directory());
+        for (name, value) in [
+            ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x"),
+            ("REDIS_URL", "redis://:hunter2@127.0.0.1:1"),
+            ("AMQP_URL", "amqp://u:hunter2@127.0.0.1:1/%2f"),
+            ("COPILOT__AUTH__MODE", "local"),
+        ] {
+            process.set(name, Some(value.to_owned()));
+        }
+        (folder, process)
+    };
+    for program in ["copilot-api", "copilot-executor"] {
+        let (_folder, process) = settings(program);
+
+        let output = process.run(&["doctor", "--json"]).await;
+
+        let (json, _) = said(&output);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!json.contains("hunter2"), "{json}");
+        let report: Value = serde_json::from_str(&json).unwrap();
+        let failed: Vec<&str> = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["verdict"] == "failed")
+            .filter_map(|check| check["name"].as_str())
+            .collect();
+        for part in ["database", "redis", "rabbitmq"] {
+            assert!(failed.contains(&part), "{program}: {json}");
+        }
+    }
+}
