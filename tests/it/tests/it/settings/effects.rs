@@ -266,6 +266,33 @@ async fn a_token_must_name_the_audience_that_is_set() {
 }
 
 #[tokio::test]
+async fn untouched_sessions_go_after_the_days_that_are_set() {
+    let postgres = fresh_database();
+    let mut stack = TestStack::builder()
+        .database(postgres.url())
+        .env("COPILOT__RETENTION__SESSION_DAYS", "2")
+        .start()
+        .await;
+    let (old, young) = (
+        stack.client.create_session().await,
+        stack.client.create_session().await,
+    );
+    for (session, days) in [(&old, 3), (&young, 1)] {
+        postgres.run(&format!(
+            "UPDATE sessions SET updated_at = updated_at - {days} * 86400000::bigint WHERE id = '{session}'"
+        ));
+    }
+    // The first look of a process looks for them, later ones now and then.
+    stack.restart().await;
+
+    let is_gone = async || stack.client.get_session(&old).answer().await.status == 404;
+    poll_until(LIMIT, || format!("{old} is gone"), is_gone).await;
+
+    stack.client.get_session(&young).ok().await;
+    stack.finish().await;
+}
+
+#[tokio::test]
 async fn lists_are_separated_by_commas() {
     let copilot = Copilot::new();
     let folder = |name: &str| {

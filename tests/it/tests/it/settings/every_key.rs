@@ -261,8 +261,14 @@ const PROOFS: &[(&str, Proof)] = &[
         "tracking.url",
         Effect(&["each_message_of_a_person_is_told_once_and_without_its_text"]),
     ),
-    ("retention.session_days", NotUsedYet),
-    ("llm.title_model", NotUsedYet),
+    (
+        "retention.session_days",
+        Effect(&["untouched_sessions_go_after_the_days_that_are_set"]),
+    ),
+    (
+        "llm.title_model",
+        Effect(&["a_title_model_is_asked_beside_the_answer_and_may_fail"]),
+    ),
     ("telemetry.otlp_endpoint", NotUsedYet),
     ("executor.lease_seconds", NotInCopilot),
     ("redis.url", NotInCopilot),
