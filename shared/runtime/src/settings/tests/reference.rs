@@ -43,7 +43,13 @@ fn sections(defaults: &str) -> String {
             page.push_str(&table(&rows));
             rows.clear();
             name.trim_end_matches(']').clone_into(&mut section);
-            page.extend(["\n## ", &section, "\n\n", &comment.join(" "), "\n"]);
+            page.extend([
+                "\n## Settings of ",
+                &section,
+                "\n\n",
+                &comment.join(" "),
+                "\n",
+            ]);
             comment.clear();
         } else if line == "#" || line.starts_with("# ") {
             comment.push(words(line));
