@@ -15,6 +15,7 @@ mod m20261123_000004_turn_parts;
 mod m20261123_000005_tool_calls;
 mod m20261123_000006_executors;
 mod m20261123_000007_files;
+mod m20261127_000008_session_expiry;
 mod schema_change;
 mod schema_status;
 
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_tool_calls::Migration),
             Box::new(m20261123_000006_executors::Migration),
             Box::new(m20261123_000007_files::Migration),
+            Box::new(m20261127_000008_session_expiry::Migration),
         ]
     }
 }

@@ -46,13 +46,15 @@ const ARROWS: &[(&str, &[&str])] = &[
 const KEEPERS: &[(&str, &[&str])] = &[
     ("sea-orm", &["copilot-infra"]),
     ("sea-orm-migration", &["copilot-migrations"]),
-    ("redis", &["copilot-infra"]),
+    // The floor of the bench is a pipeline of its own.
+    ("redis", &["copilot-bench", "copilot-infra"]),
     ("poem", &["copilot-api"]),
     ("poem-openapi", &["copilot-api"]),
     (
         "reqwest",
         &[
             "copilot-api",
+            "copilot-bench",
             "copilot-engine",
             "copilot-harness",
             "copilot-runtime",

@@ -59,9 +59,10 @@ impl PostgresServer {
         format!("postgres://copilot@{}/postgres", self.port.address())
     }
 
-    /// End it at once, and start it again on the same data and port.
+    /// End it, its connections with it, and start it again on the same data and port. It saves
+    /// its data first: it runs without durability, and a crash would lose what was committed.
     pub async fn restart(&mut self) {
-        self.signal("QUIT");
+        self.signal("INT");
         self.child.wait().expect("a child can be waited for");
         self.child = spawn(&self.port, self.directory.path(), self.account);
         self.wait().await;

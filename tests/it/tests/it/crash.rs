@@ -333,7 +333,7 @@ async fn a_repeat_after_the_kill_attaches_to_the_turn_that_was_accepted() {
     let again = chat.say("hi").message_id("m-1").events().to_finish().await;
 
     assert_eq!(again.turn_id(), events.seen().turn_id());
-    assert_eq!(again.fold().unwrap().text(), "whole");
+    assert_eq!(mended([&again]).unwrap().text(), "whole");
     assert_eq!(chat.client.list_turns(&chat.id).ok().await["total"], 1);
     stack.finish().await;
 }
@@ -352,7 +352,8 @@ async fn a_cancel_after_the_kill_keeps_the_steps_that_were_saved() {
     first.reached().await;
     stack.restart().await;
     let mut events = turn.events();
-    events.until_text(|text| text == "kept ").await;
+    // What is lost may be shown before it, where the stream outlives the process.
+    events.until_text(|text| text.ends_with("kept ")).await;
 
     chat.cancel(None).ok().await;
 
@@ -402,7 +403,7 @@ async fn a_kill_leaves_nothing_stuck() {
 
 #[tokio::test]
 async fn a_second_copilot_on_the_same_database_stops_with_a_clear_line() {
-    let stack = TestStack::start().await;
+    let stack = TestStack::builder().embedded().start().await;
     let file = stack.copilot.directory().join("copilot.db");
     let mut second = Copilot::new().env(
         "COPILOT__DATABASE__URL",

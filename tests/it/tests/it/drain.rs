@@ -95,13 +95,14 @@ async fn readiness_fails_first_and_the_server_still_answers() {
         .await;
     let chat = Conversation::begin(&stack).await;
 
-    stack.copilot.sigterm();
+    // An executor that is told to stop takes nothing new, so only the server is told.
+    stack.copilot.api(0).signal("TERM");
     until_not_ready(&stack).await;
     let answer = chat.ask("still there?").await;
 
     assert_eq!(answer.text(), "ok");
     assert_eq!(stack.client.get("/livez").answer().await.status, 200);
-    assert!(stack.copilot.wait_exit(LIMIT).await.success());
+    assert!(stack.copilot.api_mut(0).wait_exit(LIMIT).await.success());
     stack.copilot.start().await;
     stack.finish().await;
 }

@@ -183,6 +183,8 @@ async fn run_all(scene: &Scene, scans: &mut Scans) {
     scans.note("delete_session").await;
     store.purge(Duration::ZERO, 10).await.unwrap();
     scans.note("purge").await;
+    store.expire(Duration::from_hours(1), 50).await.unwrap();
+    scans.note("expire").await;
 }
 
 async fn as_clients_do(store: &Arc<dyn Store>, scene: &Scene, scans: &mut Scans, page: Page) {

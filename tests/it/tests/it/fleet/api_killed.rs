@@ -1,7 +1,5 @@
 //! `kill -9` of an api under open streams: clients go on at another one.
 
-use std::time::Duration;
-
 use copilot_harness::{EventStream, Gate, Reply, Transcript, text};
 use futures::future::join_all;
 use serde_json::json;
@@ -22,9 +20,10 @@ async fn clients_of_a_killed_api_resume_at_another_without_a_gap() {
         .copilot
         .set("COPILOT__TURN__MAX_IN_FLIGHT_PER_USER", "100");
     fleet.copilot.start().await;
+    let gate = Gate::new();
     fleet
         .llm
-        .default_reply(Reply::words(WORDS).delay_between(Duration::from_millis(20)));
+        .default_reply(Reply::words(WORDS).gate_after(20, &gate));
     let (dying, other) = (fleet.client(0), fleet.client(1));
     let mut streams: Vec<(String, EventStream)> = Vec::new();
     for _ in 0..CLIENTS {
@@ -37,6 +36,7 @@ async fn clients_of_a_killed_api_resume_at_another_without_a_gap() {
     }
 
     fleet.copilot.api_mut(0).kill9();
+    gate.release();
 
     let answer = words(WORDS);
     let read = streams.into_iter().map(|(session, mut events)| {

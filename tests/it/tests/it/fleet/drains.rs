@@ -85,7 +85,7 @@ async fn with_a_short_limit_a_drain_hands_over_at_once_and_no_client_sees_an_err
     fleet.copilot.add_executor();
     let never = Gate::new();
     fleet.llm.respond(move |asked| {
-        if asked.number <= 30 {
+        if asked.number < 30 {
             text("lost ").gate(&never)
         } else {
             text("kept words")
@@ -145,10 +145,12 @@ async fn replacing_every_executor_during_fifty_turns_leaves_every_answer_whole()
         .copilot
         .set("COPILOT__EXECUTOR__DRAIN_TIMEOUT_SECONDS", "0.5");
     fleet.copilot.start().await;
+    let gate = Gate::new();
     fleet
         .llm
-        .default_reply(Reply::words(100).delay_between(Duration::from_millis(20)));
+        .default_reply(Reply::words(100).gate_after(10, &gate));
     let mut streams = begin(&fleet, 50).await;
+    gate.reached_by(50).await;
 
     for old in 0..2 {
         let new = fleet.copilot.add_executor();
@@ -157,6 +159,7 @@ async fn replacing_every_executor_during_fifty_turns_leaves_every_answer_whole()
         let exit = fleet.copilot.executor_mut(old).wait_exit(LIMIT).await;
         assert!(exit.success(), "{exit}");
     }
+    gate.release();
 
     let heard = join_all(streams.iter_mut().map(|(_, events)| events.to_finish())).await;
     for seen in heard {
@@ -169,18 +172,22 @@ async fn replacing_every_executor_during_fifty_turns_leaves_every_answer_whole()
 async fn replacing_every_api_during_fifty_turns_leaves_no_client_with_a_silent_half() {
     let mut fleet = roomy(2, 1).await;
     fleet.copilot.start().await;
+    let gate = Gate::new();
     fleet
         .llm
-        .default_reply(Reply::words(200).delay_between(Duration::from_millis(20)));
+        .default_reply(Reply::words(200).gate_after(10, &gate));
     let streams = begin(&fleet, 50).await;
+    gate.reached_by(50).await;
 
     fleet.copilot.api(0).signal("TERM");
+    let exit = fleet.copilot.api_mut(0).wait_exit(LIMIT).await;
+    assert!(exit.success(), "{exit}");
+    gate.release();
+
     let reading = streams
         .into_iter()
         .map(|(session, events)| follow(&fleet, session, events));
-    let heard = join_all(reading).await;
-
-    for responses in heard {
+    for responses in join_all(reading).await {
         assert!(
             responses.len() > 1,
             "the old api's response should have broken"
@@ -188,6 +195,4 @@ async fn replacing_every_api_during_fifty_turns_leaves_no_client_with_a_silent_h
         let events = responses.iter().flat_map(|seen| &seen.events);
         assert_eq!(folded(events).unwrap().text(), words(200));
     }
-    let exit = fleet.copilot.api_mut(0).wait_exit(LIMIT).await;
-    assert!(exit.success(), "{exit}");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use copilot_harness::{
-    Gate, deadline::poll_until, postgres_server::PostgresServer, servers::Servers, text,
+    Gate, Reply, deadline::poll_until, postgres_server::PostgresServer, servers::Servers, text,
 };
 use http::StatusCode;
 
@@ -77,27 +77,25 @@ async fn connections_that_are_cut_again_and_again_cost_no_turn() {
     let (postgres, fleet) = start().await;
     fleet
         .llm
-        .default_reply(copilot_harness::Reply::words(20).delay_between(Duration::from_millis(20)));
+        .default_reply(Reply::words(20).delay_between(Duration::from_millis(20)));
     let client = fleet.client(0);
     let database = fleet.copilot.tenancy().database_name().to_owned();
     let mut accepted = Vec::new();
-    for number in 0..8 {
+    for _ in 0..8 {
+        let turn = client.turn("go").await;
         let answer = super::words(20);
-        let session = client.create_session().await;
-        accepted.push(Accepted {
-            turn: client.turn_in(&session, "go").await,
-            answer,
-        });
-        if number % 2 == 1 {
-            postgres.cut_connections(&database);
-            // Until a new connection works again, the api says so.
-            poll_until(
-                Duration::from_secs(10),
-                || "the api works again".to_owned(),
-                || async { client.get("/readyz").send().await.status() == StatusCode::OK },
-            )
-            .await;
-        }
+        accepted.push(Accepted { turn, answer });
+    }
+
+    for _ in 0..4 {
+        postgres.cut_connections(&database);
+        // Until a new connection works again, the api may say so.
+        poll_until(
+            Duration::from_secs(10),
+            || "the api works again".to_owned(),
+            || async { client.get("/readyz").send().await.status() == StatusCode::OK },
+        )
+        .await;
     }
 
     check(&client, &accepted).await;

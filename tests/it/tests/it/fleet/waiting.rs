@@ -22,9 +22,12 @@ async fn with_caps(executors: usize, running: usize) -> Fleet {
 #[tokio::test]
 async fn three_sessions_with_twenty_messages_each_are_answered_in_order() {
     let fleet = with_caps(2, 3).await;
-    fleet
-        .llm
-        .respond(|asked| text(format!("answer to {}", asked.last_user_text())));
+    fleet.llm.respond(|asked| {
+        let said = asked.last_user_text();
+        // What the application adds stands in front of the message.
+        let message = said.lines().last().unwrap_or_default();
+        text(format!("answer to {message}"))
+    });
     let client = fleet.client(0);
     let mut accepted = Vec::new();
     let mut sessions = Vec::new();
