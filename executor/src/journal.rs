@@ -305,6 +305,13 @@ impl TurnJournal {
         message
     }
 
+    /// Blocks are closed before a tool's input.
+    fn after_block(&mut self, event: Event) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = self.pen.close_block().into_iter().collect();
+        entries.push(self.pen.write(event));
+        entries
+    }
+
     fn tool_messages(&self) -> Vec<NewMessage> {
         let mut place = self.next_place;
         let mut messages = Vec::with_capacity(self.unfinished.len());
@@ -334,30 +341,32 @@ impl Journal for TurnJournal {
             Show::StepStarts => vec![self.pen.write(Event::StartStep)],
             Show::Text(delta) => self.pen.text(delta),
             Show::Reasoning(delta) => self.pen.reasoning(delta),
-            Show::CallStarts { id, name } => {
-                let mut entries: Vec<Entry> = self.pen.close_block().into_iter().collect();
-                entries.push(self.pen.write(Event::ToolInputStart {
-                    tool_call_id: id,
-                    tool_name: name,
-                }));
-                entries
-            }
+            Show::CallStarts { id, name } => self.after_block(Event::ToolInputStart {
+                tool_call_id: id,
+                tool_name: name,
+            }),
             Show::CallInput { id, delta } => {
                 vec![self.pen.write(Event::ToolInputDelta {
                     tool_call_id: id,
                     input_text_delta: delta,
                 })]
             }
-            Show::CallReady { id, name, input } => {
-                let mut entries: Vec<Entry> = self.pen.close_block().into_iter().collect();
-                let ready = Event::ToolInputAvailable {
-                    tool_call_id: id,
-                    tool_name: name,
-                    input,
-                };
-                entries.push(self.pen.write(ready));
-                entries
-            }
+            Show::CallReady { id, name, input } => self.after_block(Event::ToolInputAvailable {
+                tool_call_id: id,
+                tool_name: name,
+                input,
+            }),
+            Show::CallRefused {
+                id,
+                name,
+                input,
+                error,
+            } => self.after_block(Event::ToolInputError {
+                tool_call_id: id,
+                tool_name: name,
+                input,
+                error_text: error,
+            }),
         };
         self.show_all(entries).await
     }

@@ -265,10 +265,15 @@ impl Run<'_, '_> {
             }
             let input = read_arguments(&call.arguments)
                 .unwrap_or_else(|_| Value::String(call.arguments.clone()));
-            let ready = Show::CallReady {
-                id: call.id.clone(),
-                name: call.name.clone(),
-                input,
+            let (id, name) = (call.id.clone(), call.name.clone());
+            let ready = match self.parts.registry.prepare(&name, &call.arguments) {
+                Ok(_) => Show::CallReady { id, name, input },
+                Err(error) => Show::CallRefused {
+                    id,
+                    name,
+                    input,
+                    error,
+                },
             };
             self.journal.show(ready).await?;
         }

@@ -49,6 +49,17 @@ pub enum Show {
         /// The new characters.
         delta: String,
     },
+    /// A call's input is complete, and no tool takes it. Its answer follows as that of any call.
+    CallRefused {
+        /// The call.
+        id: String,
+        /// The tool, if there is one of that name.
+        name: String,
+        /// The input as far as it can be shown.
+        input: Value,
+        /// What is wrong with it; the model is told the same.
+        error: String,
+    },
     /// A call's input is complete.
     CallReady {
         /// The call.

@@ -268,6 +268,12 @@ impl Fold {
                 tool_call_id,
                 tool_name,
                 input: whole,
+            }
+            | Event::ToolInputError {
+                tool_call_id,
+                tool_name,
+                input: whole,
+                ..
             } => {
                 if self.call(tool_call_id).is_err() {
                     self.begin_call(tool_call_id, tool_name)?;
@@ -301,7 +307,6 @@ impl Fold {
                 self.end.finish = Some(message_metadata.clone());
                 Ok(())
             }
-            Event::ToolInputError { .. } => Err("nobody sends tool-input-error".to_owned()),
             Event::Reset { .. } => Err("a bare mark".to_owned()),
             Event::Status { .. } | Event::Title { .. } => {
                 Err("a passing event that was stored".to_owned())

@@ -270,6 +270,9 @@ impl Journal for RecordingJournal {
             Show::CallStarts { id, name } => format!("call {id} {name}"),
             Show::CallInput { id, delta } => format!("input {id} {delta}"),
             Show::CallReady { id, name, input } => format!("ready {id} {name} {input}"),
+            Show::CallRefused {
+                id, name, input, ..
+            } => format!("refused {id} {name} {input}"),
         });
         Ok(())
     }

@@ -44,6 +44,8 @@ mod metrics;
 #[cfg(test)]
 mod pieces;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
 mod providers;
