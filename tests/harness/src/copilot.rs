@@ -244,6 +244,16 @@ impl Copilot {
         }
     }
 
+    /// Wait until an api that runs is ready again: what it lacked is back.
+    pub async fn wait_ready(&self, number: usize) {
+        let url = format!("{}/readyz", self.base_of(number));
+        let is_ready = async || {
+            let asked = self.http.get(&url).send().await;
+            asked.is_ok_and(|answer| answer.status() == 200)
+        };
+        poll_until(DEADLINE, || format!("{url} says 200"), is_ready).await;
+    }
+
     async fn until_api_ready(&mut self, number: usize) {
         let url = format!("{}/readyz", self.base_of(number));
         let begun = Instant::now();

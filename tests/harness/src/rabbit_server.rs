@@ -76,8 +76,7 @@ impl RabbitServer {
         format!("amqp://guest:guest@{}", self.amqp.address())
     }
 
-    /// End it as a crash would; what was durable stays.
-    pub fn kill(&mut self) {
+    fn kill(&mut self) {
         if let Some(mut broker) = self.broker.take() {
             signal("KILL", &format!("-{}", broker.id()));
             broker.kill().ok();
@@ -85,7 +84,15 @@ impl RabbitServer {
         }
     }
 
-    /// Start it again after [`Self::kill`], and wait until it answers.
+    /// Let it stop in good order: its connections end, its queues are kept.
+    pub fn stop(&mut self) {
+        if let Some(mut broker) = self.broker.take() {
+            signal("TERM", &broker.id().to_string());
+            broker.wait().expect("a child can be waited for");
+        }
+    }
+
+    /// Start it again after [`Self::stop`], and wait until it answers.
     pub async fn resume(&mut self) {
         let log = fs::File::create(self.path("console")).expect("a log file");
         let also_log = log.try_clone().expect("a second handle on the log");

@@ -11,6 +11,7 @@ mod executor_killed;
 mod frozen;
 mod history;
 mod postgres_away;
+mod rabbit_away;
 mod redis_away;
 mod waiting;
 

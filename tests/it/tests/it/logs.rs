@@ -203,8 +203,9 @@ async fn a_closed_stream_says_why() {
     );
 
     chat.resume(None).events().to_end().await.assert_broken();
+    let mut last = chat.resume(None).open().await;
     gate.release();
-    chat.resume(None).events().to_end().await;
+    last.to_end().await;
 
     let lines = stack.copilot.log_lines();
     let closed = lines.iter().filter(|line| line["message"] == "sse closed");
@@ -228,6 +229,7 @@ async fn a_stream_that_the_server_breaks_says_so() {
     let mut stack = TestStack::builder()
         .env("COPILOT__SERVER__SHUTDOWN_DELAY_SECONDS", "0")
         .env("COPILOT__SERVER__DRAIN_TIMEOUT_SECONDS", "0")
+        .env("COPILOT__EXECUTOR__DRAIN_TIMEOUT_SECONDS", "0.1")
         .start()
         .await;
     let never = Gate::new();
