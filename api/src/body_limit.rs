@@ -8,7 +8,7 @@ use poem::{
     Body, Endpoint, IntoResponse, Request, Response, Result,
     http::{
         Method,
-        header::{CONTENT_LENGTH, EXPECT},
+        header::{AUTHORIZATION, CONTENT_LENGTH, EXPECT},
     },
 };
 use std::{io, pin::Pin, sync::Arc, time::Duration};
@@ -31,6 +31,11 @@ pub(crate) async fn limited<E: Endpoint>(
     let body = request.take_body();
     if !body.is_empty() {
         let stream: BodyStream = Box::pin(body.into_bytes_stream());
+        if will_be_refused(&request, &state) {
+            // Before anything of it is held: who shows no token gets no memory.
+            discard(stream, &state);
+            return Ok(endpoint.call(request).await?.into_response());
+        }
         let waits = request.headers().contains_key(EXPECT);
         let bytes = match read(stream, declared, limit, state.config.body_timeout).await? {
             Read::Whole(bytes) => bytes,
@@ -101,13 +106,23 @@ fn discard(mut rest: BodyStream, state: &ApiState) {
     });
 }
 
-fn limit_of(request: &Request, state: &ApiState) -> usize {
+/// Whether the caller shows no token where nobody is served without one.
+fn will_be_refused(request: &Request, state: &ApiState) -> bool {
+    let auth = &state.auth;
+    let needs_token = !auth.is_local() && (!auth.allows_anonymous() || is_ai_sdk(request, state));
+    needs_token && !request.headers().contains_key(AUTHORIZATION)
+}
+
+fn is_ai_sdk(request: &Request, state: &ApiState) -> bool {
     let path = request
         .uri()
         .path()
         .strip_prefix(state.config.base_path.as_str());
-    let is_ai_sdk = request.method() == Method::POST && path == Some("/api/chat");
-    if is_ai_sdk {
+    request.method() == Method::POST && path == Some("/api/chat")
+}
+
+fn limit_of(request: &Request, state: &ApiState) -> usize {
+    if is_ai_sdk(request, state) {
         state.config.ai_sdk_max_body_bytes
     } else {
         state.config.max_body_bytes

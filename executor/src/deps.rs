@@ -94,7 +94,7 @@ pub(crate) struct Deps {
     pub doubtful: Mutex<Vec<Doubtful>>,
 }
 
-/// Between two searches for untouched sessions, once there are no more: no index serves them.
+/// Between two searches for untouched sessions, once there are no more.
 const EXPIRY_PAUSE: Duration = Duration::from_mins(1);
 
 impl Deps {
@@ -106,7 +106,7 @@ impl Deps {
             .is_none_or(|at| at.elapsed() >= EXPIRY_PAUSE)
     }
 
-    /// Notes that no untouched session is left.
+    /// Notes that there is no need to search again soon.
     pub(crate) fn expiry_done(&self) {
         *self
             .expired_at

@@ -80,19 +80,20 @@ async fn expire(deps: &Deps) -> Result<(), PortError> {
     let Some(age) = deps.config.session_age.filter(|_| deps.expiry_is_due()) else {
         return Ok(());
     };
-    let expired = deps.store.expire(age, LIMIT).await?;
-    if expired.len() < LIMIT as usize {
+    let expired = deps.store.expire(age, LIMIT).await;
+    // A search that failed is as little worth repeating at once as one that found few.
+    if !matches!(&expired, Ok(found) if found.len() >= LIMIT as usize) {
         deps.expiry_done();
     }
-    for session in expired {
-        tracing::info!(session_id = %session, "untouched session deleted");
+    for session in expired? {
+        tracing::info!(session_id = session.tag(), "untouched session deleted");
     }
     Ok(())
 }
 
 async fn purge(deps: &Deps) -> Result<(), PortError> {
     for session in deps.store.purge(PURGE_AGE, LIMIT).await? {
-        tracing::info!(session_id = %session, "deleted session purged");
+        tracing::info!(session_id = session.tag(), "deleted session purged");
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ impl NamingWork {
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(session_id = %self.key.session_id, %error, source = %error.source, "session not named, its next turn tries again");
+                tracing::warn!(session_id = self.key.session_id.tag(), %error, source = %error.source, "session not named, its next turn tries again");
             }
         }
     }
@@ -134,7 +134,7 @@ impl NamingWork {
         let titled = self.engine.title(model, words).await;
         self.metrics.replied(model, titled.usage);
         tracing::info!(
-            session_id = %self.key.session_id, turn_id = %self.key.turn_id, model,
+            session_id = self.key.session_id.tag(), turn_id = %self.key.turn_id, model,
             input_tokens = titled.usage.input_tokens, output_tokens = titled.usage.output_tokens,
             made = titled.title.is_some(), "title asked for"
         );

@@ -1,8 +1,9 @@
 //! The provider's keys, kept and renewed.
 //!
-//! A key that is known is used at once: renewing goes on behind it. Only a token whose key is
-//! not known waits for the provider, at most for the one fetch that is under way. Fetches are
-//! never closer together than [`Pace::pause`], so that forged key ids cannot make us a nuisance.
+//! A key that is known is used at once, and renewing goes on behind it. Two kinds of tokens
+//! wait for the provider, at most for the one fetch that is under way: one whose key is not
+//! known, and one whose key is old, unless the provider was away last time. Fetches are never
+//! closer together than [`Pace::pause`], so that forged key ids cannot make us a nuisance.
 
 use super::{
     key_set::{KeySet, VerifyingKey},
@@ -86,7 +87,7 @@ impl KeyRing {
     /// The key that a token names.
     pub(super) async fn key(&self, id: Option<&str>) -> Result<VerifyingKey, TokenFault> {
         if let Some((key, age)) = self.known(id)
-            && age < self.0.pace.max_age
+            && (age < self.0.pace.max_age || self.held().last_failed)
         {
             if age >= self.0.pace.fresh {
                 self.renew();
@@ -166,6 +167,13 @@ impl KeyRing {
         }
     }
 
+    fn lacks_keys(&self) -> bool {
+        let held = self.held();
+        held.keys
+            .as_ref()
+            .is_none_or(|fetched| fetched.keys.is_empty())
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         // Nothing in it is ever half written.
         self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -180,11 +188,11 @@ impl ReadyPart for KeyRing {
 
     /// Old keys are good enough: the provider may be away.
     async fn check(&self) -> Result<(), PortError> {
-        if self.held().keys.is_none() {
+        if self.lacks_keys() {
             self.renewed().await;
         }
-        if self.held().keys.is_none() {
-            let why = "auth.jwks_url has given none yet";
+        if self.lacks_keys() {
+            let why = "auth.jwks_url has given none for RS256, ES256 or EdDSA";
             return Err(PortError::unavailable("get the provider's keys", why));
         }
         Ok(())

@@ -49,6 +49,7 @@ impl KeySource {
             .timeout(LIMIT)
             // The operator has named the place; it sends nobody elsewhere.
             .redirect(redirect::Policy::none())
+            .no_proxy()
             .build()
             .map_err(KeySourceError)?;
         Ok(Self {

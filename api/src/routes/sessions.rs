@@ -194,6 +194,7 @@ impl SessionRoutes {
             .map(|()| Json(Done::ok()))
             .ok_or_else(|| ApiError::no_session(session_id.0))
     }
+
     /// Take an anonymous session
     ///
     /// From then on it is the caller's alone.

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Characters of the person's text that it is shown.
 const SHOWN_CHARS: usize = 2_000;
 /// Tokens that it may write.
-const MAX_TOKENS: u32 = 64;
+const MAX_TOKENS: u32 = 1_024;
 /// Bytes that are read of its reply.
 const MAX_BYTES: usize = 1_000;
 

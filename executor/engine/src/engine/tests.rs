@@ -157,13 +157,14 @@ async fn what_the_model_got_wrong_is_told_to_it() {
             "{start} in {lines:#?}"
         );
     };
-    has(r#"ready a echo "{oops""#);
+    has(r#"refused a echo "{oops""#);
+    has("refused b unknown {}");
     has("error a the arguments are no JSON: ");
     has("error b there is no tool named unknown; there are: echo, ");
     has("error c the arguments do not fit the schema of echo: ");
     has("error d no such page");
     has("error e the arguments are no JSON object");
-    has("ready f echo {}");
+    has("refused f echo {}");
     assert_eq!(*stage.runs.lock().unwrap(), ["d"]);
     let metered = stage.meter.calls();
     assert_eq!(metered.len(), 6);

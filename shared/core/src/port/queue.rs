@@ -48,6 +48,7 @@ impl From<&Turn> for Hint {
     fn from(turn: &Turn) -> Self {
         Self {
             user_id: turn.user_id.clone(),
+            traceparent: turn.request.traceparent.clone().map(String::from),
             ..turn.key().into()
         }
     }

@@ -30,6 +30,8 @@ use tokio::time::{sleep, timeout};
 const CONNECTIONS: usize = 16;
 /// Largest head of a request; the least that hyper allows.
 const HEAD_BYTES: usize = 8192;
+/// How long a head may take: who opens a connection here asks at once.
+const HEAD_LIMIT: Duration = Duration::from_secs(2);
 /// How long a connection may last.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Rest after a failed accept, such as for want of file descriptors.
@@ -106,7 +108,7 @@ async fn answer(socket: TcpStream, pages: Arc<Pages>) {
     let connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(LIMIT)
+            .header_read_timeout(HEAD_LIMIT)
             .max_buf_size(HEAD_BYTES)
             .keep_alive(false)
             .serve_connection(TokioIo::new(socket), service)

@@ -48,6 +48,7 @@ impl Webhook {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(TRY_LIMIT)
             .redirect(Policy::none())
+            .no_proxy()
             .build()?;
         Ok(Self { client, url })
     }
