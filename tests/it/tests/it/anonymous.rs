@@ -295,3 +295,21 @@ async fn without_the_setting_there_is_nothing_anonymous() {
     stack.client.get_session(&kept).ok().await;
     stack.finish().await;
 }
+
+#[tokio::test]
+async fn a_title_model_puts_no_whole_id_into_the_log() {
+    let stack = start_with(&[("COPILOT__LLM__TITLE_MODEL", "titles")]).await;
+    let guest = stack.client.without_token();
+    let session = guest.create_session().await;
+
+    guest
+        .start_stream(&session, "hello")
+        .events()
+        .to_finish()
+        .await;
+
+    let asked = stack.copilot.line("title asked for", None).await;
+    assert_eq!(asked["session_id"], session[..8]);
+    assert!(!stack.copilot.log().contains(&session));
+    stack.finish().await;
+}
