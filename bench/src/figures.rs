@@ -1,75 +1,90 @@
-//! What was measured, and how it is shown.
+//! What was measured from a client's side, and how it is shown.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 /// Times of one scenario.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    pub(crate) first: Vec<Duration>,
-    pub(crate) total: Vec<Duration>,
+    /// From the request to the first delta.
+    pub(crate) first: Times,
+    /// From the request to the end of the stream.
+    pub(crate) total: Times,
+    /// From the first request to the last end.
     pub(crate) wall: Duration,
 }
 
 impl Figures {
-    pub(crate) fn print(mut self, turns: usize) {
-        println!(
-            "turns/s        {:.1}",
-            turns as f64 / self.wall.as_secs_f64()
-        );
-        row("first delta", &mut self.first);
-        row("to the end", &mut self.total);
+    /// Turns in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.total.len() as f64 / self.wall.as_secs_f64()
+    }
+
+    pub(crate) fn print(&self) {
+        println!("turns/s        {:.1}", self.rate());
+        println!("first delta    {}", self.first);
+        println!("to the end     {}", self.total);
     }
 }
 
-fn row(name: &str, times: &mut [Duration]) {
-    times.sort_unstable();
-    let at = |share: f64| {
-        let index = ((times.len().saturating_sub(1)) as f64 * share).round() as usize;
-        times
+/// Lengths of time, of which a share is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    /// Sorted.
+    times: Vec<Duration>,
+}
+
+impl Times {
+    pub(crate) fn add(&mut self, time: Duration) {
+        let at = self.times.partition_point(|earlier| *earlier <= time);
+        self.times.insert(at, time);
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.times.extend(other.times);
+        self.times.sort_unstable();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// Milliseconds that this share (0 to 1) of them did not exceed.
+    pub(crate) fn millis_at(&self, share: f64) -> f64 {
+        let index = (self.times.len().saturating_sub(1) as f64 * share).round() as usize;
+        self.times
             .get(index)
             .map_or(0.0, |time| time.as_secs_f64() * 1e3)
-    };
-    println!(
-        "{name:<14} p50 {:.2} ms   p99 {:.2} ms   max {:.2} ms",
-        at(0.5),
-        at(0.99),
-        at(1.0)
-    );
-}
-
-/// Memory and CPU time of a process, from `/proc`.
-pub(crate) struct Process {
-    cpu_ticks: u64,
-}
-
-impl Process {
-    pub(crate) fn of(pid: Option<u32>) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", pid?)).ok()?;
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        // utime and stime, 14 and 15 in proc(5), counted after the name.
-        let ticks = |index: usize| {
-            fields
-                .get(index)
-                .and_then(|field| field.parse::<u64>().ok())
-        };
-        Some(Self {
-            cpu_ticks: ticks(11)? + ticks(12)?,
-        })
     }
+}
 
-    pub(crate) fn print_since(&self, pid: Option<u32>) {
-        if let (Some(now), Some(rss)) = (Self::of(pid), rss_kib(pid)) {
-            let seconds = (now.cpu_ticks - self.cpu_ticks) as f64 / 100.0;
-            println!(
-                "process        {seconds:.2} CPU s   {:.1} MB resident",
-                rss as f64 / 1024.0
-            );
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "p50 {:.2} ms   p99 {:.2} ms   max {:.2} ms",
+            self.millis_at(0.5),
+            self.millis_at(0.99),
+            self.millis_at(1.0)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_found_in_whatever_order_the_times_came() {
+        let mut times = Times::default();
+        for millis in [30, 10, 20] {
+            times.add(Duration::from_millis(millis));
         }
+        let mut more = Times::default();
+        more.add(Duration::from_millis(5));
+        more.add(Duration::from_millis(40));
+        times.extend(more);
+        assert_eq!(times.len(), 5);
+        let shares = [0.0, 0.5, 1.0].map(|share| times.millis_at(share));
+        assert_eq!(shares.map(|millis| millis as u64), [5, 20, 40]);
     }
-}
-
-pub(crate) fn rss_kib(pid: Option<u32>) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", pid?)).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }

@@ -82,11 +82,15 @@ impl PostgresServer {
 
     /// End every connection to this database.
     pub fn cut_connections(&self, database: &str) {
-        let cut = format!(
+        self.run(&format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
-        );
+        ));
+    }
+
+    /// Run a statement as administrator.
+    pub fn run(&self, statement: &str) {
         let done = Command::new(program("psql"))
-            .args(["-X", "-q", "-d", &self.url(), "-c", &cut])
+            .args(["-X", "-q", "-d", &self.url(), "-c", statement])
             .output()
             .expect("the program psql, of the package postgresql-client");
         assert!(
@@ -133,7 +137,13 @@ impl PostgresServer {
         }
     }
 
-    fn log(&self) -> String {
+    /// Its process; what serves connections are children of it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it has logged since it was started.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 }

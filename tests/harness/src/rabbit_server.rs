@@ -76,6 +76,11 @@ impl RabbitServer {
         format!("amqp://guest:guest@{}", self.amqp.address())
     }
 
+    /// Its process; panics while it is stopped.
+    pub fn pid(&self) -> u32 {
+        self.broker.as_ref().expect("it runs").id()
+    }
+
     fn kill(&mut self) {
         if let Some(mut broker) = self.broker.take() {
             signal("KILL", &format!("-{}", broker.id()));
@@ -167,8 +172,7 @@ impl RabbitServer {
     }
 
     fn tell(&self, name: &str) {
-        let broker = self.broker.as_ref().expect("it runs");
-        assert!(signal(name, &broker.id().to_string()), "SIG{name}");
+        assert!(signal(name, &self.pid().to_string()), "SIG{name}");
     }
 
     fn path(&self, name: &str) -> PathBuf {

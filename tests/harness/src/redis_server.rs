@@ -56,6 +56,11 @@ impl RedisServer {
         self.port.address()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Runs a command by `redis-cli`; what it says.
     pub fn run<S: AsRef<OsStr>>(&self, command: &[S]) -> String {
         let asked = self.cli(command);

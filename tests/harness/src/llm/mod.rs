@@ -22,5 +22,5 @@ mod wire;
 pub use chat_request::ChatRequest;
 pub use gate::Gate;
 pub use protocol::Protocol;
-pub use reply::{Reply, calls, chunks, status, text};
+pub use reply::{Reply, calls, chunks, status, text, text_of_words};
 pub use upstream::{FakeUpstream, Record};

@@ -127,10 +127,19 @@ pub fn status(status: u16) -> Reply {
     }
 }
 
+/// All that [`Reply::words`] says.
+pub fn text_of_words(count: usize) -> String {
+    (0..count).map(word).collect()
+}
+
+fn word(number: usize) -> String {
+    format!("word{number} ")
+}
+
 impl Reply {
     /// `count` text deltas, `word0 word1 …`.
     pub fn words(count: usize) -> Self {
-        chunks((0..count).map(|number| format!("word{number} ")))
+        chunks((0..count).map(word))
     }
 
     /// Text first, then one tool call.
