@@ -2,6 +2,7 @@
 
 use super::{contender::Contender, load::Load, servers::Servers, upstream::Upstream};
 use crate::{figures::Figures, scenario, usage::Usage};
+use anyhow::Context as _;
 use copilot_harness::llm::text_of_words;
 
 /// Turns before the first round: connections, caches and prepared statements are there then.
@@ -20,8 +21,7 @@ pub(super) async fn measure(servers: &Servers, load: &Load, rounds: usize) -> an
     let contenders = Contender::all(servers, upstream.url()).await?;
     let expected = text_of_words(load.deltas);
     for contender in &contenders {
-        let concurrency = load.concurrency;
-        scenario::turns(contender.address, concurrency, WARM_UP, Some(&expected)).await?;
+        turns(contender, load, WARM_UP, &expected).await?;
     }
     let mut measured: [Vec<Round>; 3] = Default::default();
     for _ in 0..rounds {
@@ -35,13 +35,7 @@ pub(super) async fn measure(servers: &Servers, load: &Load, rounds: usize) -> an
 
 async fn round(contender: &Contender, load: &Load, expected: &str) -> anyhow::Result<Round> {
     let before = contender.usage();
-    let figures = scenario::turns(
-        contender.address,
-        load.concurrency,
-        load.turns,
-        Some(expected),
-    )
-    .await?;
+    let figures = turns(contender, load, load.turns, expected).await?;
     let after = contender.usage();
     let usage = before.iter().zip(after).map(|(before, after)| Usage {
         cpu_seconds: after.cpu_seconds - before.cpu_seconds,
@@ -51,6 +45,17 @@ async fn round(contender: &Contender, load: &Load, expected: &str) -> anyhow::Re
         figures,
         usage: usage.collect(),
     })
+}
+
+async fn turns(
+    contender: &Contender,
+    load: &Load,
+    turns: usize,
+    expected: &str,
+) -> anyhow::Result<Figures> {
+    scenario::turns(contender.address, load.concurrency, turns, Some(expected))
+        .await
+        .context(contender.name)
 }
 
 fn print(load: &Load, contenders: &[Contender; 3], measured: &[Vec<Round>; 3]) {
