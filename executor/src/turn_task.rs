@@ -110,7 +110,7 @@ async fn attempt(deps: &Deps, halt: &Arc<Halt>, turn: Turn) -> (Outcome, StreamE
         key: turn.key(),
         attempt: turn.attempt,
     };
-    let groundwork = match deps.store.groundwork(fence).await {
+    let groundwork = match deps.store.groundwork(&turn).await {
         Ok(Some(groundwork)) => groundwork,
         Ok(None) => return (Outcome::NotOurs, StreamEnd::Missing),
         Err(error) => {

@@ -348,7 +348,7 @@ impl TurnWork for FakeStore {
         unreachable!()
     }
 
-    async fn groundwork(&self, _: Fence) -> Result<Option<Groundwork>, PortError> {
+    async fn groundwork(&self, _: &Turn) -> Result<Option<Groundwork>, PortError> {
         unreachable!()
     }
 

@@ -13,7 +13,7 @@
 use anyhow::Context;
 use bytes::Bytes;
 use clap::Parser;
-use futures::{SinkExt, TryStreamExt, channel::mpsc};
+use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt, channel::mpsc};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
@@ -280,6 +280,10 @@ async fn run(floor: &Floor, message: &[u8]) -> anyhow::Result<()> {
     let mut rest = Vec::new();
     while let Some(bytes) = body.try_next().await? {
         rest.extend_from_slice(&bytes);
+        // What came during the last write goes in one.
+        while let Some(Some(more)) = body.next().now_or_never() {
+            rest.extend_from_slice(&more?);
+        }
         let mut batch = redis::pipe();
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();

@@ -31,6 +31,7 @@ impl Servers {
             // The product's own; the harness has shorter ones.
             .env("COPILOT__EXECUTOR__HEARTBEAT_SECONDS", "2")
             .env("COPILOT__EXECUTOR__LEASE_SECONDS", "8")
+            .without_env("COPILOT__DATABASE__MAX_CONNECTIONS")
     }
 }
 

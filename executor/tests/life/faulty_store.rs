@@ -313,13 +313,17 @@ impl TurnWork for FaultyStore {
         self.through(What::Look, call, tell).await
     }
 
-    async fn groundwork(&self, fence: Fence) -> Result<Option<Groundwork>, PortError> {
+    async fn groundwork(&self, claimed: &Turn) -> Result<Option<Groundwork>, PortError> {
+        let fence = Fence {
+            key: claimed.key(),
+            attempt: claimed.attempt,
+        };
         let tell = |groundwork: &Option<Groundwork>| {
             groundwork
                 .is_none()
                 .then(|| format!("{} is not mine", self.fence(fence)))
         };
-        self.through(What::Groundwork, self.inner.groundwork(fence), tell)
+        self.through(What::Groundwork, self.inner.groundwork(claimed), tell)
             .await
     }
 

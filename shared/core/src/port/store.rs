@@ -374,8 +374,8 @@ pub trait TurnWork: Send + Sync {
         found: &(dyn Fn(TurnKey) + Send + Sync),
     ) -> Result<Vec<Turn>, PortError>;
 
-    /// All that the claimed turn starts from; none if the claim is not mine any more.
-    async fn groundwork(&self, fence: Fence) -> Result<Option<Groundwork>, PortError>;
+    /// All that a turn starts from, as it was claimed; none if the claim is not mine any more.
+    async fn groundwork(&self, claimed: &Turn) -> Result<Option<Groundwork>, PortError>;
 
     /// Stores a reply, its ledger rows and parts; sets the lost attempts to 0.
     async fn commit_reply(&self, fence: Fence, reply: ReplyCommit) -> Result<Commit, PortError>;

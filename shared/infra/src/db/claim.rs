@@ -5,7 +5,7 @@ use super::{
     entity::turns,
     failure::Failure,
     names::millis,
-    rows::{IdRow, touch_locked_session},
+    rows::{touch_locked_session, touch_session_of},
     sql::{FIRST_IN_SESSION, LOST_ATTEMPTS, SESSION_STANDS, TURN, good_lease, held},
     store::{Link, SqlStore},
 };
@@ -27,8 +27,8 @@ pub(super) struct Search {
 }
 
 impl SqlStore {
-    /// The session's row is locked first, so that claim, end, cancel and delete take their
-    /// locks in one order.
+    /// The session's row is changed, and so locked, first: claim, end, cancel and delete take
+    /// their locks in one order. If nothing is claimed the change is taken back.
     pub(super) async fn claim_one(
         &self,
         executor: ExecutorId,
@@ -36,7 +36,7 @@ impl SqlStore {
         rules: ClaimRules,
     ) -> Result<Option<Turn>, Failure> {
         let tx = self.begin().await?;
-        lock_session_of(&tx, turn).await?;
+        touch_session_of(&tx, turn).await?;
         let claimed = claim(&tx, executor, turn, rules)
             .await
             .or_else(none_if_belted)?;
@@ -44,7 +44,6 @@ impl SqlStore {
             tx.rollback().await?;
             return Ok(None);
         };
-        touch_locked_session(&tx, row.session_id).await?;
         // Before the commit: a row that cannot be read is not claimed.
         let turn = row.try_into()?;
         tx.commit().await?;
@@ -83,16 +82,6 @@ impl SqlStore {
         }
         Ok(claimed)
     }
-}
-
-async fn lock_session_of(tx: &Link, turn: TurnId) -> Result<(), Failure> {
-    if let Some(lock) = tx.dialect.lock_rows() {
-        let sql = format!(
-            "SELECT id FROM sessions WHERE id = (SELECT session_id FROM turns WHERE id = $1) {lock}"
-        );
-        tx.one::<IdRow>(sql, [turn.uuid().into()]).await?;
-    }
-    Ok(())
 }
 
 /// The claim statement. `lost_attempts` on the right-hand side is the old value, as is all.

@@ -27,11 +27,11 @@ impl Dialect {
     }
 
     /// Ends a `SELECT` whose rows are to stay as they are until the transaction ends.
-    pub(super) const fn lock_rows(self) -> Option<&'static str> {
+    pub(super) const fn lock_rows(self) -> &'static str {
         match self {
             // The transaction is the only writer.
-            Self::Sqlite => None,
-            Self::Postgres => Some("FOR NO KEY UPDATE"),
+            Self::Sqlite => "",
+            Self::Postgres => "FOR NO KEY UPDATE",
         }
     }
 

@@ -264,7 +264,7 @@ async fn lock_session(
 ) -> Result<Option<IdRow>, Failure> {
     let sql = format!(
         "SELECT id FROM sessions WHERE id = $1 AND deleted_at IS NULL AND user_id IS NOT DISTINCT FROM $2 {lock}",
-        lock = tx.dialect.lock_rows().unwrap_or_default(),
+        lock = tx.dialect.lock_rows(),
     );
     Ok(tx
         .one(sql, [session.uuid().into(), owner_column(owner)])

@@ -205,18 +205,26 @@ pub(super) fn end_columns(parts: &[Entry]) -> Result<(Option<i64>, Option<i64>),
 /// The session's `updated_at` moves; false if the session is gone. Also takes the session's
 /// lock, which comes before those of its turns.
 pub(super) async fn touch_session(link: &Link, session: Uuid) -> Result<bool, DbErr> {
-    let touched = link.execute(touch(link), [session.into()]).await?;
+    let touched = link.execute(touch(link, "$1"), [session.into()]).await?;
     Ok(touched > 0)
+}
+
+/// [`touch_session`] for the session of a turn.
+pub(super) async fn touch_session_of(link: &Link, turn: TurnId) -> Result<(), DbErr> {
+    let session = "(SELECT session_id FROM turns WHERE id = $1)";
+    link.execute(touch(link, session), [turn.uuid().into()])
+        .await?;
+    Ok(())
 }
 
 /// [`touch_session`] by somebody who has its lock and knows that it stands.
 pub(super) async fn touch_locked_session(link: &Link, session: Uuid) -> Result<(), DbErr> {
-    link.defer(touch(link), [session.into()]).await
+    link.defer(touch(link, "$1"), [session.into()]).await
 }
 
-fn touch(link: &Link) -> String {
+fn touch(link: &Link, session: &str) -> String {
     format!(
-        "UPDATE sessions SET updated_at = {now} WHERE id = $1 AND deleted_at IS NULL",
+        "UPDATE sessions SET updated_at = {now} WHERE id = {session} AND deleted_at IS NULL",
         now = link.dialect.now(),
     )
 }

@@ -74,8 +74,8 @@ impl TurnWork for SqlStore {
             .map_err(|failure| failure.doing("claim waiting turns"))
     }
 
-    async fn groundwork(&self, fence: Fence) -> Result<Option<Groundwork>, PortError> {
-        self.read_groundwork(fence)
+    async fn groundwork(&self, claimed: &Turn) -> Result<Option<Groundwork>, PortError> {
+        self.read_groundwork(claimed)
             .await
             .map_err(|failure| failure.doing("read what a turn starts from"))
     }

@@ -18,10 +18,15 @@ use copilot_core::{
     turn::{ErrorCode, FinishReason, Turn, TurnError, TurnStatus},
 };
 
+/// What the turn would start from now, if it were claimed with this attempt.
 async fn groundwork(scene: &Scene, turn: &Turn) -> Groundwork {
+    let claimed = Turn {
+        attempt: turn.attempt,
+        ..scene.turn(turn).await
+    };
     scene
         .store
-        .groundwork(fence(turn))
+        .groundwork(&claimed)
         .await
         .unwrap()
         .expect("the claim is mine")
@@ -269,14 +274,7 @@ pub(crate) async fn an_end_is_final(subject: &Subject) {
     );
     assert_eq!(scene.hand_back(&turn, HandBack::Lost).await, Commit::Fenced);
     assert!(scene.claim(turn.id).await.is_none());
-    assert!(
-        scene
-            .store
-            .groundwork(fence(&turn))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(scene.store.groundwork(&turn).await.unwrap().is_none());
     for when in [
         RaiseIf::Cancelled,
         RaiseIf::AttemptsExhausted { max_attempts: 0 },
@@ -326,14 +324,7 @@ async fn assert_all_fenced(scene: &Scene, stale: &Turn, one: &copilot_core::ledg
     for why in [HandBack::InOrder, HandBack::Lost] {
         assert_eq!(scene.hand_back(stale, why).await, Commit::Fenced);
     }
-    assert!(
-        scene
-            .store
-            .groundwork(fence(stale))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(scene.store.groundwork(stale).await.unwrap().is_none());
     assert_eq!(scene.turn(stale).await, before);
     assert_eq!(stored_parts(&scene.store, stale.key()).await, parts);
     assert_eq!(places(scene, stale).await, messages);
@@ -469,23 +460,9 @@ pub(crate) async fn groundwork_shows_nothing_of_turns_that_never_ran(subject: &S
 pub(crate) async fn groundwork_is_only_for_the_claimer(subject: &Subject) {
     let scene = Scene::of(subject).await;
     let waiting = scene.queued().await;
-    assert!(
-        scene
-            .store
-            .groundwork(fence(&waiting))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(scene.store.groundwork(&waiting).await.unwrap().is_none());
     let turn = scene.claim(waiting.id).await.unwrap();
-    assert!(
-        scene
-            .store
-            .groundwork(fence(&waiting))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(scene.store.groundwork(&waiting).await.unwrap().is_none());
     let ground = groundwork(&scene, &turn).await;
     assert!(ground.unfinished.is_empty());
     assert_eq!(ends_of(&ground.parts), [(0, 1)]);
@@ -494,7 +471,11 @@ pub(crate) async fn groundwork_is_only_for_the_claimer(subject: &Subject) {
     let other = session_of(&scene.store, &ann()).await;
     let mut wrong = fence(&turn);
     wrong.key.session_id = other;
-    assert!(scene.store.groundwork(wrong).await.unwrap().is_none());
+    let not_mine = Turn {
+        session_id: other,
+        ..turn.clone()
+    };
+    assert!(scene.store.groundwork(&not_mine).await.unwrap().is_none());
     let commit = ReplyCommit {
         parts: vec![entry(1, 3)],
         ..reply(&turn, 1, 1, 3, Vec::new())

@@ -234,7 +234,7 @@ async fn work(store: &Arc<dyn Store>, me: usize) {
             .await
             .unwrap()
         {
-            drop(store.groundwork(fence(&turn)).await.unwrap());
+            drop(store.groundwork(&turn).await.unwrap());
             let commit = reply(&turn, 1, 1, 5, Vec::new());
             store.commit_reply(fence(&turn), commit).await.unwrap();
             if (round + me).is_multiple_of(5) {

@@ -166,7 +166,7 @@ pub(crate) async fn a_late_commit_after_deletion_is_fenced(subject: &Subject) {
                 .unwrap(),
             Commit::Fenced
         );
-        assert!(store.groundwork(fence(turn)).await.unwrap().is_none());
+        assert!(store.groundwork(turn).await.unwrap().is_none());
     }
     assert!(scene.claim(turn.id).await.is_none());
     assert!(

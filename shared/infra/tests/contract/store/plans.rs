@@ -126,7 +126,7 @@ async fn run_all(scene: &Scene, scans: &mut Scans) {
         .await
         .unwrap();
     scans.note("heartbeat").await;
-    store.groundwork(fence(&turn)).await.unwrap();
+    store.groundwork(&turn).await.unwrap();
     scans.note("groundwork").await;
     let first = call(1, 0);
     store

@@ -2,7 +2,7 @@
 
 use super::{
     backend::Subject,
-    scene::{Scene, ann, bob, fence, moment, session_of},
+    scene::{Scene, ann, bob, moment, session_of},
 };
 use crate::world::id;
 use copilot_core::{
@@ -341,7 +341,7 @@ pub(crate) async fn a_title_is_made_only_where_there_is_none(subject: &Subject) 
     let scene = Scene::of(subject).await;
     let store = &scene.store;
     let turn = scene.running().await;
-    let groundwork = async || store.groundwork(fence(&turn)).await.unwrap().unwrap();
+    let groundwork = async || store.groundwork(&turn).await.unwrap().unwrap();
     let find = async || {
         store
             .find_session(&ann(), scene.session)
