@@ -159,8 +159,31 @@ impl Call {
         stream
     }
 
+    /// Send, and read the whole response; none if the server is not there, or goes away.
+    pub async fn try_answer(self) -> Option<Answer> {
+        let response = self.try_send().await.ok()?;
+        Some(Answer {
+            status: response.status(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.ok()?,
+        })
+    }
+
+    /// Send, and give the open event stream; none if the server is not there, or cannot.
+    pub async fn try_open(self) -> Option<EventStream> {
+        let name = self.name.clone();
+        let response = self.try_send().await.ok()?;
+        (response.status() == StatusCode::OK).then(|| EventStream::of(name, response))
+    }
+
     /// Send, and give the response as soon as its headers are there.
     pub async fn send(self) -> Response {
+        let name = self.name.clone();
+        let sent = self.try_send().await;
+        sent.unwrap_or_else(|error| panic!("{name} failed: {error:?}"))
+    }
+
+    async fn try_send(self) -> reqwest::Result<Response> {
         let Self {
             builder,
             name,
@@ -170,13 +193,12 @@ impl Call {
             Some(fields) => builder.json(&fields),
             None => builder,
         };
-        let sent = within(
+        within(
             DEADLINE,
             || format!("the head of the answer to {name}"),
             builder.send(),
-        );
-        sent.await
-            .unwrap_or_else(|error| panic!("{name} failed: {error:?}"))
+        )
+        .await
     }
 
     pub(super) fn name(&self) -> &str {

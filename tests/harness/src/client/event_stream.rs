@@ -53,9 +53,21 @@ pub enum BodyEnd {
 
 impl EventStream {
     pub(super) fn new(call: Call) -> Self {
+        let name = call.name().to_owned();
+        Self::over(name, Connection::Unsent(Some(Box::new(call))))
+    }
+
+    /// Of a response that is one.
+    pub(super) fn of(name: String, response: Response) -> Self {
+        let mut stream = Self::over(name, Connection::Ended);
+        stream.take(response);
+        stream
+    }
+
+    fn over(name: String, connection: Connection) -> Self {
         Self {
-            name: call.name().to_owned(),
-            connection: Connection::Unsent(Some(Box::new(call))),
+            name,
+            connection,
             parser: SseParser::default(),
             waiting: VecDeque::new(),
             deadline: DEADLINE,
@@ -79,16 +91,19 @@ impl EventStream {
         let call = call.take().expect("a call is sent once");
         self.seen.sent_at = Some(Instant::now());
         let response = call.send().await;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let kind = headers
-            .get("content-type")
-            .and_then(|kind| kind.to_str().ok());
+        let status = response.status();
+        let kind = response.headers().get("content-type").cloned();
+        let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
         let is_stream = kind.is_some_and(|kind| kind.starts_with("text/event-stream"));
         if status != StatusCode::OK || !is_stream {
             let body = response.text().await;
             panic!("{}: no event stream: {status} {kind:?} {body:?}", self.name);
         }
-        self.seen.headers = headers;
+        self.take(response);
+    }
+
+    fn take(&mut self, response: Response) {
+        self.seen.headers = response.headers().clone();
         self.connection = Connection::Open(Box::new(response));
     }
 

@@ -6,6 +6,7 @@
 mod api_killed;
 mod broker;
 mod cancels;
+mod chaos;
 mod drains;
 mod executor_killed;
 mod frozen;
