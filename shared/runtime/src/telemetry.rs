@@ -12,10 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Libraries that tell more than an operator wants to know; from them warnings at most.
-const NOISY: [&str; 12] = [
+const NOISY: [&str; 11] = [
     "h2",
     "hyper",
-    "lapin",
     "mio",
     "poem",
     "redis",
@@ -26,6 +25,8 @@ const NOISY: [&str; 12] = [
     "tokio_util",
     "tower",
 ];
+/// Libraries that log each error beside giving it to us; who calls them tells it, once.
+const TOLD_BY_US: [&str; 2] = ["lapin", "rustls_platform_verifier"];
 
 /// Why there is no log.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +70,11 @@ pub(crate) fn log_filter(level: &str) -> Result<EnvFilter, TelemetryError> {
         general = Some(part.parse::<LevelFilter>().map_err(|_| problem())?);
     }
     let noisy = general.unwrap_or(LevelFilter::ERROR).min(LevelFilter::WARN);
-    let quiet = NOISY.map(|target| format!("{target}={noisy}")).join(",");
+    let quiet = NOISY.map(|target| format!("{target}={noisy}"));
+    let silent = TOLD_BY_US.map(|target| format!("{target}=off"));
+    let libraries = [quiet.join(","), silent.join(",")].join(",");
     // For one and the same target the later wins, so what the operator says about a library counts.
-    EnvFilter::try_new(format!("{quiet},{level}")).map_err(|_| problem())
+    EnvFilter::try_new(format!("{libraries},{level}")).map_err(|_| problem())
 }
 
 fn subscriber<W>(

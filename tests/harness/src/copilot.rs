@@ -19,6 +19,9 @@ use crate::servers::{Servers, Tenancy};
 /// `distributed`.
 pub const MODE_VARIABLE: &str = "COPILOT_TEST_MODE";
 
+/// Where a process tells its metrics; an executor also whether it is ready.
+const METRICS: &str = "COPILOT__METRICS__LISTEN";
+
 /// Which programs make up the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -134,7 +137,7 @@ impl Copilot {
         for (name, value) in &self.settings {
             process.set(name, value.clone());
         }
-        process.set("COPILOT__METRICS__LISTEN", Some(self.add_metrics()));
+        process.set(METRICS, Some(self.add_metrics()));
         self.executors.push(process);
         number
     }
@@ -158,7 +161,7 @@ impl Copilot {
             process.set(name, value.clone());
         }
         process.set("COPILOT__SERVER__LISTEN", Some(listen.address()));
-        process.set("COPILOT__METRICS__LISTEN", Some(self.add_metrics()));
+        process.set(METRICS, Some(self.add_metrics()));
         self.apis.push(Api { listen, process });
         number
     }
@@ -346,6 +349,17 @@ impl Copilot {
     /// `http://127.0.0.1:PORT` of an api.
     pub fn base_of(&self, number: usize) -> String {
         format!("http://{}", self.apis[number].listen.address())
+    }
+
+    /// A client for each place where a process says whether it is ready.
+    pub fn probes(&self) -> Vec<Client> {
+        let apis = (0..self.apis.len()).map(|number| self.base_of(number));
+        let ports = self
+            .executors
+            .iter()
+            .filter_map(|executor| executor.setting(METRICS));
+        let executors = ports.map(|address| format!("http://{address}"));
+        apis.chain(executors).map(Client::new).collect()
     }
 
     /// Where Prometheus would ask the first api.

@@ -19,6 +19,7 @@ pub mod deadline;
 pub mod fold;
 pub mod identity;
 pub mod llm;
+pub mod lossy_line;
 pub mod metrics;
 pub mod partial_json;
 pub mod port;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::port::Port;
 use crate::postgres::program;
 
@@ -27,12 +28,27 @@ struct Account {
     group: u32,
 }
 
+/// Who needs TLS and a certificate on [`PostgresServer::start_secured`].
+pub const SECURED: &str = "secured";
+
 /// How long the server may take to answer; the machine may be busy compiling.
 const START: Duration = Duration::from_mins(1);
 
 impl PostgresServer {
     /// Start it, and wait until it answers.
     pub async fn start() -> Self {
+        Self::start_as(None).await
+    }
+
+    /// Start it with these certificates. The user [`SECURED`] gets in only over TLS, and with a
+    /// certificate that the same authority has signed.
+    pub async fn start_secured(certificates: &Certificates) -> Self {
+        let server = Self::start_as(Some(certificates)).await;
+        server.run(&format!("CREATE ROLE {SECURED} SUPERUSER LOGIN"));
+        server
+    }
+
+    async fn start_as(certificates: Option<&Certificates>) -> Self {
         let directory = TempDir::with_prefix("copilot-postgres-").expect("a temporary directory");
         let account = account(directory.path());
         if let Some(account) = account {
@@ -42,6 +58,9 @@ impl PostgresServer {
         fs::set_permissions(directory.path(), Permissions::from_mode(0o700))
             .expect("our own directory");
         initialise(directory.path(), account);
+        if let Some(certificates) = certificates {
+            secure(directory.path(), account, certificates);
+        }
         let port = Port::free();
         let child = spawn(&port, directory.path(), account);
         let mut server = Self {
@@ -52,6 +71,11 @@ impl PostgresServer {
         };
         server.wait().await;
         server
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port.number()
     }
 
     /// The administrator's URL.
@@ -204,6 +228,36 @@ fn initialise(directory: &Path, account: Option<Account>) {
         });
     let said = String::from_utf8_lossy(&made.stderr);
     assert!(made.status.success(), "initdb failed: {said}");
+}
+
+/// Certificates are copied: the server reads no key that others may read.
+fn secure(directory: &Path, account: Option<Account>, certificates: &Certificates) {
+    let data = directory.join("data");
+    for (from, name) in [
+        (certificates.authority(), "ca.pem"),
+        (certificates.certificate(), "server.crt"),
+        (certificates.key(), "server.key"),
+    ] {
+        let to = data.join(name);
+        fs::copy(from, &to).expect("a certificate");
+        fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("our own file");
+        if let Some(account) = account {
+            chown(&to, Some(account.user), Some(account.group)).expect("our own file");
+        }
+    }
+    let append = |name: &str, text: &str| {
+        let path = data.join(name);
+        let before = fs::read_to_string(&path).expect("what initdb made");
+        fs::write(&path, format!("{text}\n{before}")).expect("our own file");
+    };
+    append("postgresql.conf", "ssl = on\nssl_ca_file = 'ca.pem'");
+    append(
+        "pg_hba.conf",
+        &format!(
+            "hostssl all {SECURED} 127.0.0.1/32 trust clientcert=verify-ca\n\
+             host all {SECURED} 127.0.0.1/32 reject"
+        ),
+    );
 }
 
 fn as_account(name: &str, account: Option<Account>) -> Command {

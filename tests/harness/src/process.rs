@@ -63,6 +63,11 @@ impl Process {
         self.settings.insert(name.to_owned(), value);
     }
 
+    /// What an environment variable will be for later starts.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name)?.as_deref()
+    }
+
     /// Start it without waiting: it may be meant to fail.
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "{} runs already", self.name);

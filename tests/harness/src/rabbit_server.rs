@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::port::Port;
 
 /// A broker in a temporary directory, with a name, a cookie and a port mapper (epmd) of its own.
@@ -31,6 +32,21 @@ impl RabbitServer {
     /// Start it, and wait until it answers.
     pub async fn start() -> Self {
         Self::start_with("").await
+    }
+
+    /// Start it with a second port that speaks TLS, and wants a certificate of the same
+    /// authority.
+    pub async fn start_secured(certificates: &Certificates, port: &Port) -> Self {
+        Self::start_with(&format!(
+            "listeners.ssl.1 = {address}\nssl_options.cacertfile = {authority}\n\
+             ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n\
+             ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true",
+            address = port.address(),
+            authority = certificates.authority().display(),
+            certificate = certificates.certificate().display(),
+            key = certificates.key().display(),
+        ))
+        .await
     }
 
     /// Start it with further lines of `rabbitmq.conf`.

@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::port::Port;
 
 /// How long a server may take to answer; the machine may be busy compiling.
@@ -44,6 +46,27 @@ impl RedisServer {
         };
         server.wait().await;
         server
+    }
+
+    /// Start it with a second port that speaks TLS, and wants a certificate of the same
+    /// authority.
+    pub async fn start_secured(certificates: &Certificates, port: &Port) -> Self {
+        let number = port.number().to_string();
+        let file = |path: PathBuf| path.to_string_lossy().into_owned();
+        Self::with_options(
+            &[
+                "--tls-port",
+                &number,
+                "--tls-cert-file",
+                &file(certificates.certificate()),
+                "--tls-key-file",
+                &file(certificates.key()),
+                "--tls-ca-cert-file",
+                &file(certificates.authority()),
+            ],
+            &[],
+        )
+        .await
     }
 
     /// `redis://127.0.0.1:PORT`.

@@ -7,13 +7,18 @@ mod api_killed;
 mod broker;
 mod cancels;
 mod chaos;
+mod cluster;
 mod drains;
 mod executor_killed;
 mod frozen;
 mod history;
+mod lost_answers;
 mod postgres_away;
 mod rabbit_away;
+mod readiness;
 mod redis_away;
+mod secured;
+mod start_up;
 mod waiting;
 
 use copilot_harness::{Client, Copilot, FakeUpstream, servers::Servers};

@@ -12,22 +12,6 @@ use copilot_infra::redis_stream::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A server that asks for client certificates.
-async fn server(certificates: &Certificates, port: &Port) -> RedisServer {
-    let file = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
-    let options = [
-        "--tls-port".to_owned(),
-        port.number().to_string(),
-        "--tls-cert-file".to_owned(),
-        file(certificates.certificate()),
-        "--tls-key-file".to_owned(),
-        file(certificates.key()),
-        "--tls-ca-cert-file".to_owned(),
-        file(certificates.authority()),
-    ];
-    RedisServer::with_options(&options, &[]).await
-}
-
 fn tls_config(port: &Port, trusted: &Certificates, shown: Option<&Certificates>) -> RedisConfig {
     let mut config = config(RedisNodes::One(format!("rediss://{}", port.address())));
     config.tls = RedisTls {
@@ -52,7 +36,7 @@ async fn certificates_are_checked_on_both_sides() {
         .unwrap();
     let (ours, other) = (Certificates::make(), Certificates::make());
     let port = Port::free();
-    let _server = server(&ours, &port).await;
+    let _server = RedisServer::start_secured(&ours, &port).await;
 
     let streams = connected(tls_config(&port, &ours, Some(&ours))).await;
     let turn = begun(&*streams).await;

@@ -1,5 +1,7 @@
 //! RabbitMQ restarts or hangs: turns that run go on, and new ones start a little later.
 
+use std::time::Duration;
+
 use copilot_harness::{Gate, rabbit_server::RabbitServer, servers::Servers, text};
 
 use super::Fleet;
@@ -43,6 +45,36 @@ async fn turns_are_accepted_and_run_while_the_broker_is_away_and_after_it_is_bac
     fleet.copilot.wait_ready(0).await;
     let afterwards = client.turn("afterwards").await;
     check(&client, &[accepted(afterwards, "ok")]).await;
+    drop(fleet);
+}
+
+#[tokio::test]
+async fn turns_end_well_after_the_broker_hung_for_five_seconds() {
+    let (rabbit, fleet) = start().await;
+    let gate = Gate::new();
+    fleet.llm.script([text("one ").gate(&gate).and_text("two")]);
+    let client = fleet.client(0);
+    let session = client.create_session().await;
+    let mut events = client.start_stream(&session, "count").open().await;
+    events.until_text(|text| text == "one ").await;
+
+    rabbit.freeze();
+    let meanwhile = client.turn("meanwhile").await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    rabbit.thaw();
+    gate.release();
+    let seen = events.to_finish().await;
+
+    let accepted = |turn, answer: &str| Accepted {
+        turn,
+        answer: answer.to_owned(),
+    };
+    let running = client.known_turn(&session, seen.turn_id());
+    check(
+        &client,
+        &[accepted(running, "one two"), accepted(meanwhile, "ok")],
+    )
+    .await;
     drop(fleet);
 }
 

@@ -6,7 +6,7 @@ use copilot_harness::{Gate, redis_server::RedisServer, servers::Servers, text};
 
 use super::Fleet;
 use super::history::{Accepted, check};
-use crate::pieces::{folded, mended};
+use crate::pieces::{folded, joined, mended};
 
 async fn start() -> (RedisServer, Fleet) {
     let redis = RedisServer::start().await;
@@ -55,6 +55,40 @@ async fn survives(harm: impl AsyncFnOnce(&mut RedisServer)) {
 #[tokio::test]
 async fn a_turn_ends_well_when_redis_restarts_empty() {
     survives(async |redis| redis.restart().await).await;
+}
+
+/// As after a failover to a replica that lagged behind.
+#[tokio::test]
+async fn a_turn_ends_well_when_redis_forgets_its_last_second() {
+    let (mut redis, fleet) = start().await;
+    let (more, end) = (Gate::new(), Gate::new());
+    fleet.llm.script([text("one ")
+        .gate(&more)
+        .and_text("two ")
+        .gate(&end)
+        .and_text("three")]);
+    let client = fleet.client(0);
+    let session = client.create_session().await;
+    let mut events = client.start_stream(&session, "count").open().await;
+    events.until_text(|text| text == "one ").await;
+    // It is what the restarted server begins with.
+    redis.run(&["SAVE"]);
+    more.release();
+    events.until_text(|text| text == "one two ").await;
+    let head = events.seen().clone();
+
+    redis.restart().await;
+    end.release();
+
+    let seen = events.to_finish().await;
+    assert_eq!(mended([&seen]).unwrap().text(), "one two three");
+    let mut rest = client.resume(&session, head.last_cursor()).events();
+    let whole = joined(&head, &rest.to_finish().await).unwrap();
+    assert_eq!(whole.text(), "one two three");
+    let turn = client.known_turn(&session, seen.turn_id());
+    let answer = "one two three".to_owned();
+    check(&client, &[Accepted { turn, answer }]).await;
+    drop(fleet);
 }
 
 #[tokio::test]
