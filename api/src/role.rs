@@ -41,7 +41,11 @@ pub fn start(
         Arc::clone(&adapters.ids),
         Arc::clone(&adapters.ends),
     );
-    let watch = Watch::new(Arc::clone(&adapters.store), closer);
+    let watch = Watch::new(
+        Arc::clone(&adapters.store),
+        closer,
+        Arc::clone(&adapters.rounds),
+    );
     let tasks = TaskTracker::new();
     let auth = settings.auth.as_ref().ok_or(StartError::NoAuth)?;
     let (tracker, tracking) = tracking(&settings.tracking)?;

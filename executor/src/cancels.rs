@@ -1,7 +1,7 @@
 //! Hears cancels and stops the turns that they name.
 
 use crate::{deps::Deps, halt::StopCause};
-use copilot_core::port::PortError;
+use copilot_core::port::{PortError, rounds::Round};
 use rand::RngExt;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,10 @@ pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
 }
 
 async fn listen(deps: &Deps) -> PortError {
-    let mut notices = match deps.cancels.listen().await {
+    let listening = deps.cancels.listen().await;
+    deps.rounds
+        .ended("listening_for_cancels", Round::from(&listening));
+    let mut notices = match listening {
         Ok(notices) => notices,
         Err(error) => return error,
     };

@@ -4,6 +4,7 @@ use crate::{deps::Deps, turn_task};
 use copilot_core::port::{
     PortError,
     queue::{Delivery, Receipt},
+    rounds::Round,
 };
 use rand::RngExt;
 use std::{sync::Arc, time::Duration};
@@ -14,11 +15,15 @@ const RESTART_PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duratio
 
 /// Consumes until `stop`; makes the consumer again whenever it dies.
 pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
-    let (mut pause, longest) = RESTART_PAUSE;
+    let (shortest, longest) = RESTART_PAUSE;
+    let mut pause = shortest;
     loop {
-        match stop.run_until_cancelled(consume(&deps)).await {
-            None => return,
-            Some(error) => tracing::warn!(%error, "consumer died, making it again"),
+        let Some(died) = stop.run_until_cancelled(consume(&deps)).await else {
+            return;
+        };
+        tracing::warn!(error = %died.error, "consumer died, making it again");
+        if died.had_lived {
+            pause = shortest;
         }
         let jittered = pause.mul_f64(rand::rng().random_range(0.5..1.5));
         if stop
@@ -32,15 +37,33 @@ pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     }
 }
 
-async fn consume(deps: &Arc<Deps>) -> PortError {
-    let mut deliveries = match deps.queue.consume(deps.config.concurrency).await {
+/// Why there is no consumer any more.
+struct Died {
+    error: PortError,
+    had_lived: bool,
+}
+
+async fn consume(deps: &Arc<Deps>) -> Died {
+    let made = deps.queue.consume(deps.config.concurrency).await;
+    deps.rounds.ended("consuming", Round::from(&made));
+    let mut deliveries = match made {
         Ok(deliveries) => deliveries,
-        Err(error) => return error,
+        Err(error) => {
+            return Died {
+                error,
+                had_lived: false,
+            };
+        }
     };
     loop {
         match deliveries.next().await {
             Ok(delivery) => take(deps, delivery),
-            Err(error) => return error,
+            Err(error) => {
+                return Died {
+                    error,
+                    had_lived: true,
+                };
+            }
         }
     }
 }

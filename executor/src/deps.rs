@@ -7,6 +7,7 @@ use copilot_core::{
     port::{
         cancel::CancelBus,
         queue::TurnQueue,
+        rounds::Rounds,
         store::{ClaimRules, Fence, Lease, Store},
         stream::TurnStreams,
         turn_ends::TurnEnds,
@@ -57,6 +58,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Who is told of each turn's end.
     pub ends: Arc<dyn TurnEnds>,
+    /// Who is told of background loops.
+    pub rounds: Arc<dyn Rounds>,
     /// What is counted.
     pub metrics: Arc<ExecutorMetrics>,
 }
@@ -78,6 +81,7 @@ pub(crate) struct Deps {
     pub ids: Arc<dyn IdSource>,
     pub clock: Arc<dyn Clock>,
     pub ends: Arc<dyn TurnEnds>,
+    pub rounds: Arc<dyn Rounds>,
     pub metrics: Arc<ExecutorMetrics>,
     pub engine: Arc<Engine>,
     pub config: ExecutorConfig,

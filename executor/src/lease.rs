@@ -10,10 +10,12 @@ use copilot_core::{
     port::{
         PortError,
         queue::TurnQueue,
+        rounds::{Round, Rounds},
         store::{Fence, HandBack, Lease, OwnedTurn, Store},
     },
     turn::TurnKey,
 };
+use rand::RngExt;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -88,6 +90,7 @@ pub(crate) struct Heartbeat {
     pub queue: Arc<dyn TurnQueue>,
     pub ids: Arc<dyn IdSource>,
     pub running: Arc<Running>,
+    pub rounds: Arc<dyn Rounds>,
     pub clock: Arc<LeaseClock>,
 }
 
@@ -103,10 +106,20 @@ impl Heartbeat {
 
     /// Beats until `stop`.
     pub(crate) async fn run(&self, stop: CancellationToken) {
-        let mut beat = tokio::time::interval(self.clock.heartbeat);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(beat.tick()).await.is_some() {
-            if let Err(error) = self.beat().await {
+        // Never later than promised, and apart from the beats of others that began together.
+        let pause = || {
+            self.clock
+                .heartbeat
+                .mul_f64(rand::rng().random_range(0.8..1.0))
+        };
+        while stop
+            .run_until_cancelled(tokio::time::sleep(pause()))
+            .await
+            .is_some()
+        {
+            let beat = self.beat().await;
+            self.rounds.ended("heartbeat", Round::from(&beat));
+            if let Err(error) = beat {
                 tracing::warn!(%error, "heartbeat failed");
             }
             if !self.clock.is_good() {

@@ -71,6 +71,7 @@ impl Executor {
             ids: ports.ids,
             clock: ports.clock,
             ends: ports.ends,
+            rounds: ports.rounds,
             metrics: ports.metrics,
             engine,
             config,
@@ -87,6 +88,7 @@ impl Executor {
             queue: Arc::clone(&deps.queue),
             ids: Arc::clone(&deps.ids),
             running,
+            rounds: Arc::clone(&deps.rounds),
             clock: lease,
         };
         heartbeat.register().await?;

@@ -13,6 +13,7 @@ use copilot_core::{
     pen::Ending,
     port::{
         PortError,
+        rounds::Round,
         store::{CloseCause, RaiseIf, Recorded},
         turn_ends::EndedTurn,
     },
@@ -58,20 +59,22 @@ pub(crate) async fn run(deps: Arc<Deps>, stop: CancellationToken) {
 /// One look. Its jobs stand apart: one that fails, such as over a row that cannot be read,
 /// keeps none of the others from its work.
 async fn look(deps: &Arc<Deps>) {
+    let report = |task, outcome| report(deps, task, outcome);
     report("claiming", claim_waiting(deps).await);
     report("closing", close_what_nobody_ends(deps).await);
-    report("finishing streams", finish_streams(deps).await);
+    report("finishing_streams", finish_streams(deps).await);
     report(
-        "keeping streams",
+        "keeping_streams",
         deps.streams.keep_alive(&deps.running.keys()).await,
     );
     report("expiring", expire(deps).await);
     report("purging", purge(deps).await);
 }
 
-fn report(job: &'static str, outcome: Result<(), PortError>) {
+fn report(deps: &Deps, task: &'static str, outcome: Result<(), PortError>) {
+    deps.rounds.ended(task, Round::from(&outcome));
     if let Err(error) = outcome {
-        tracing::warn!(job, %error, source = %error.source, "look failed");
+        tracing::warn!(task, %error, source = %error.source, "look failed");
     }
 }
 

@@ -38,6 +38,7 @@ pub async fn start(
         ids: adapters.ids,
         clock: adapters.clock,
         ends: adapters.ends,
+        rounds: adapters.rounds,
         metrics,
     };
     let executor = Executor::start(ports, engine, executor_config(settings))

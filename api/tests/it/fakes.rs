@@ -496,7 +496,7 @@ pub(crate) fn state(store: &Arc<FakeStore>, config: ApiConfig) -> Arc<ApiState> 
     );
     ApiState::new(ApiParts {
         store: Arc::<FakeStore>::clone(store),
-        watch: Watch::new(Arc::<FakeStore>::clone(store), closer),
+        watch: Watch::new(Arc::<FakeStore>::clone(store), closer, Arc::new(())),
         streams,
         queue: Arc::new(Silence),
         cancels: Arc::new(Silence),

@@ -76,7 +76,7 @@ impl Api {
             Arc::clone(ids),
             Arc::clone(&ends),
         );
-        let watch = Watch::new(Arc::clone(&store), closer.clone());
+        let watch = Watch::new(Arc::clone(&store), closer.clone(), Arc::new(()));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let (watching, stopped) = (Arc::clone(&watch), stop.clone());

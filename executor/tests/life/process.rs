@@ -201,6 +201,7 @@ fn ports(world: &World, faults: &Arc<Faults>) -> Ports {
         cancels: Arc::new(world.bus.clone()),
         ids: Arc::clone(&world.ids),
         clock: Arc::new(SystemClock),
+        rounds: Arc::new(()),
         ends: Arc::<Ends>::clone(&world.ends),
         metrics: metrics(),
     }

@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod error;
 pub mod queue;
 pub mod ready;
+pub mod rounds;
 pub mod store;
 pub mod stream;
 pub mod turn_ends;

@@ -6,7 +6,10 @@
 use super::closing::Closer;
 use crate::{
     id::TurnId,
-    port::store::{Store, TurnState},
+    port::{
+        rounds::{Round, Rounds},
+        store::{Store, TurnState},
+    },
     position::Position,
     turn::{TurnKey, TurnStatus},
 };
@@ -88,6 +91,7 @@ struct Watched {
 pub struct Watch {
     store: Arc<dyn Store>,
     closer: Closer,
+    rounds: Arc<dyn Rounds>,
     began: Instant,
     turns: Mutex<HashMap<TurnId, Watched>>,
 }
@@ -95,10 +99,11 @@ pub struct Watch {
 impl Watch {
     /// A watch over nothing yet. [`Self::run`] must be running for verdicts to come.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, closer: Closer) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, closer: Closer, rounds: Arc<dyn Rounds>) -> Arc<Self> {
         Arc::new(Self {
             store,
             closer,
+            rounds,
             began: Instant::now(),
             turns: Mutex::default(),
         })
@@ -148,6 +153,7 @@ impl Watch {
         let states = match self.store.states(&ids).await {
             Ok(states) => states,
             Err(error) => {
+                self.rounds.ended("watching", Round::Failed);
                 tracing::debug!(%error, "silent turns could not be asked for");
                 return;
             }
@@ -172,6 +178,7 @@ impl Watch {
             }
             self.tell(key.turn_id, verdict);
         }
+        self.rounds.ended("watching", Round::Done);
     }
 
     /// A last batch that was lost leaves no gap to see: only the stream's own word tells.

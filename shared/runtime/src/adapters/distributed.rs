@@ -2,7 +2,7 @@
 
 use super::{Adapters, DatabaseError, connect_rabbit, connect_redis, open_database, turn_ends};
 use crate::{
-    metrics::Registry,
+    metrics::{Registry, RoundMetrics, Unreadable},
     settings::{BackendSettings, Settings},
 };
 use copilot_core::{clock::SystemClock, id::SystemIds, port::stream::TurnStreams};
@@ -73,6 +73,7 @@ impl Adapters {
         let rabbit = connect_rabbit(settings.program, rabbitmq, tasks, stop)
             .await
             .map_err(ConnectionsError::Rabbit)?;
+        metrics.register_collector(Box::new(Unreadable(rabbit.clone())));
         let adapters = Self {
             store: Arc::new(SqlStore::new(database)),
             streams: Arc::clone(&streams) as Arc<dyn TurnStreams>,
@@ -81,6 +82,7 @@ impl Adapters {
             ids: Arc::new(SystemIds),
             clock: Arc::new(SystemClock),
             ends: turn_ends(&settings.log, metrics),
+            rounds: Arc::new(RoundMetrics::register(metrics)),
             ready_parts: vec![streams, Arc::new(rabbit)],
         };
         Ok((adapters, connections))

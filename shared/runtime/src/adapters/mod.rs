@@ -14,8 +14,8 @@ use copilot_core::{
     clock::{Clock, SystemClock},
     id::{IdSource, SystemIds},
     port::{
-        cancel::CancelBus, queue::TurnQueue, ready::ReadyPart, store::Store, stream::TurnStreams,
-        turn_ends::TurnEnds,
+        cancel::CancelBus, queue::TurnQueue, ready::ReadyPart, rounds::Rounds, store::Store,
+        stream::TurnStreams, turn_ends::TurnEnds,
     },
 };
 use copilot_infra::{
@@ -24,7 +24,7 @@ use copilot_infra::{
 };
 use std::sync::Arc;
 
-use crate::metrics::{Registry, TurnEndMetrics};
+use crate::metrics::{Registry, RoundMetrics, TurnEndMetrics};
 use crate::settings::LogSettings;
 
 /// Hints that the in-process queue holds; a hint beyond is dropped, and the look finds the turn.
@@ -47,6 +47,8 @@ pub struct Adapters {
     pub clock: Arc<dyn Clock>,
     /// Who is told of each turn's end.
     pub ends: Arc<dyn TurnEnds>,
+    /// Who is told of background loops.
+    pub rounds: Arc<dyn Rounds>,
     /// What `/readyz` asks beside the database.
     pub ready_parts: Vec<Arc<dyn ReadyPart>>,
 }
@@ -63,6 +65,7 @@ impl Adapters {
             ids: Arc::new(SystemIds),
             clock: Arc::new(SystemClock),
             ends: turn_ends(log, metrics),
+            rounds: Arc::new(RoundMetrics::register(metrics)),
             ready_parts: Vec::new(),
         }
     }

@@ -6,9 +6,13 @@
 
 mod buckets;
 mod listener;
+mod rounds;
 mod turn_ends;
+mod unreadable;
 
 pub use buckets::{Buckets, histogram};
 pub use listener::{MetricsListenError, MetricsListener};
 pub use prometheus_client::registry::Registry;
+pub use rounds::RoundMetrics;
 pub use turn_ends::TurnEndMetrics;
+pub(crate) use unreadable::Unreadable;

@@ -172,6 +172,29 @@ async fn a_known_conversation_is_counted_exactly() {
 }
 
 #[tokio::test]
+async fn each_background_loop_tells_its_rounds() {
+    let stack = TestStack::start().await;
+    let done =
+        |task: &str| format!("copilot_background_rounds_total{{task=\"{task}\",outcome=\"done\"}}");
+    let tasks = [
+        "heartbeat",
+        "claiming",
+        "closing",
+        "finishing_streams",
+        "keeping_streams",
+        "expiring",
+        "purging",
+        "consuming",
+        "listening_for_cancels",
+    ];
+    metrics_when(&stack.copilot, |metrics| {
+        tasks.iter().all(|task| metrics.value(&done(task)) >= 1.0)
+    })
+    .await;
+    stack.finish().await;
+}
+
+#[tokio::test]
 async fn deleted_and_taken_over_turns_are_counted_once() {
     let mut stack = TestStack::start().await;
     let never = Gate::new();
