@@ -56,7 +56,7 @@ fn routes(state: &Arc<ApiState>) -> impl Endpoint + 'static {
     let api = Arc::new(service.into_endpoint());
     let own = Route::new()
         .at("/", get(page::page))
-        .at("/page.css", get(page::style))
+        .at("/page/:file", get(page::asset))
         .nest("/docs", Route::new().at("/", get(docs)))
         .at("/openapi.json", get(make_sync(move |_| json(spec.clone()))))
         .nest_no_strip("/livez", Arc::clone(&api))

@@ -1,68 +1,87 @@
-//! The page at `/`: where things are, until the chat page takes its place.
+//! The chat page at `/`: plain files, compiled in.
 
 use crate::{forwarded::Way, state::Services};
+use include_dir::{Dir, include_dir};
 use poem::{
     Response, handler,
-    http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY},
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    },
+    web::Path,
 };
+use url::Url;
 
-/// Nothing but the page's own style sheet.
-const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const STYLE: &str = "\
-:root { color-scheme: light dark; }
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 3rem auto; max-width: 44rem; padding: 0 1rem; }
-pre { overflow-x: auto; padding: 1rem; border: 1px solid; border-radius: .4rem; }
-";
+/// Nothing but the page's own files and this server's routes. No inline script or style: what a
+/// model or a tool says can never run.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Stands in `index.html` for the path in front of all routes.
+const BASE: &str = "{base}";
+/// Stands in `index.html` for the address of this server.
+const ADDRESS: &str = "{address}";
+
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/page");
 
 /// The page.
 #[handler]
 #[expect(clippy::needless_pass_by_value, reason = "extractors come by value")]
 pub(crate) fn page(request: &poem::Request, services: Services) -> Response {
     let config = &services.config;
+    let public_url = config.public_url.as_deref();
+    let base = base_of(public_url, &config.base_path);
     let origin = request.data::<Way>().and_then(Way::origin);
-    let origin = origin.unwrap_or_else(|| "http://127.0.0.1:8006".to_owned());
-    let here = format!("{origin}{}", config.base_path);
-    let base = config.public_url.as_deref().unwrap_or(&here);
-    Response::builder()
-        .content_type("text/html; charset=utf-8")
+    let here = format!("{}{}", origin.unwrap_or_default(), config.base_path);
+    let html = FILES
+        .get_file("index.html")
+        .and_then(|file| file.contents_utf8());
+    let html = html
+        .unwrap_or_default()
+        .replace(BASE, &escaped(&base))
+        .replace(ADDRESS, &escaped(public_url.unwrap_or(&here)));
+    answer("text/html; charset=utf-8")
         .header(CONTENT_SECURITY_POLICY, POLICY)
         .header(REFERRER_POLICY, "no-referrer")
-        .body(html(&escaped(base)))
+        .body(html)
 }
 
-/// Its style sheet.
+/// One of its files.
 #[handler]
-pub(crate) fn style() -> Response {
-    Response::builder()
-        .content_type("text/css; charset=utf-8")
-        .body(STYLE)
+#[expect(clippy::needless_pass_by_value, reason = "extractors come by value")]
+pub(crate) fn asset(name: Path<String>) -> Response {
+    let kind = name
+        .0
+        .rsplit_once('.')
+        .and_then(|(_, ending)| kind_of(ending));
+    match (FILES.get_file(&name.0), kind) {
+        (Some(file), Some(kind)) => answer(kind).body(file.contents()),
+        _ => StatusCode::NOT_FOUND.into(),
+    }
 }
 
-fn html(base: &str) -> String {
-    format!(
-        r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Copilot</title>
-<link rel="stylesheet" href="{base}/page.css">
-</head>
-<body>
-<h1>Copilot</h1>
-<p>The server runs. The chat page will stand here; until then:</p>
-<ul>
-<li><a href="{base}/docs">The API, to read and to try</a></li>
-<li><a href="{base}/openapi.json">The OpenAPI document</a></li>
-<li><a href="{base}/api/chat/health">Health</a></li>
-</ul>
-<p>Or from a terminal:</p>
-<pre><code>curl -N {base}/api/chat -H 'content-type: application/json' \
-  -d '{{"id":"hello","messages":[{{"id":"1","role":"user","parts":[{{"type":"text","text":"What can you do?"}}]}}]}}'</code></pre>
-</body>
-</html>
-"#
-    )
+fn answer(kind: &'static str) -> poem::ResponseBuilder {
+    Response::builder()
+        .content_type(kind)
+        // A new version of the server is seen at once.
+        .header(CACHE_CONTROL, "no-cache")
+        .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
+}
+
+/// The page itself is not among them: it is made anew.
+fn kind_of(ending: &str) -> Option<&'static str> {
+    match ending {
+        "js" => Some("text/javascript; charset=utf-8"),
+        "css" => Some("text/css; charset=utf-8"),
+        "svg" => Some("image/svg+xml"),
+        _ => None,
+    }
+}
+
+/// The path in front of all routes, as a browser sees it: a proxy may add one.
+fn base_of(public_url: Option<&str>, base_path: &str) -> String {
+    let public = public_url.and_then(|url| Url::parse(url).ok());
+    let path = public.map_or_else(|| base_path.to_owned(), |url| url.path().to_owned());
+    path.trim_end_matches('/').to_owned()
 }
 
 fn escaped(text: &str) -> String {
@@ -71,4 +90,34 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
         .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_what_a_browser_sees_in_front_of_the_routes() {
+        for (public_url, base_path, base) in [
+            (None, "", ""),
+            (None, "/copilot", "/copilot"),
+            (Some("https://chat.example.org"), "", ""),
+            (Some("https://example.org/copilot/"), "", "/copilot"),
+        ] {
+            assert_eq!(base_of(public_url, base_path), base);
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_page_has_a_kind_and_says_nothing_inline() {
+        for file in FILES.files() {
+            let name = file.path().to_str().unwrap();
+            let (_, ending) = name.rsplit_once('.').unwrap();
+            assert!(name == "index.html" || kind_of(ending).is_some(), "{name}");
+        }
+        let html = FILES.get_file("index.html").unwrap();
+        let html = html.contents_utf8().unwrap();
+        assert!(!html.contains("<style") && !html.contains(" style="));
+        assert!(!html.contains("<script>") && !html.contains(" onclick"));
+    }
 }

@@ -59,10 +59,10 @@ async fn everything_works_below_a_path_and_nothing_beside_it() {
         outer.get(path).problem(404).await;
     }
     let page = page(&stack, "/", &[]).await;
-    for link in ["/docs", "/openapi.json", "/page.css", "/api/chat"] {
-        let link = format!("https://copilot.example.com/in/side{link}");
-        assert!(page.contains(&link), "{page}");
+    for link in ["/docs", "/openapi.json", "/page/page.css", "/page/main.js"] {
+        assert!(page.contains(&format!("\"/in/side{link}\"")), "{page}");
     }
+    stack.client.get("/page/main.js").status(200).await;
     let spec = stack.client.get("/openapi.json").ok().await;
     assert_eq!(
         spec["servers"][0]["url"],

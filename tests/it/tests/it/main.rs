@@ -10,6 +10,8 @@ mod anonymous;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod builtin;
 #[cfg(test)]
 mod cancel;
