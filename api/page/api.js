@@ -40,7 +40,7 @@ const session = (id) => `/api/chat/sessions/${encodeURIComponent(id)}`;
 
 export const listSessions = () => json("GET", "/api/chat/sessions?limit=100");
 export const createSession = () => json("POST", "/api/chat/sessions", { body: {} });
-export const readSession = (id) => json("GET", session(id));
+export const readSession = (id) => json("GET", `${session(id)}?format=ui&profile=v7`);
 export const deleteSession = (id) => request("DELETE", session(id));
 export const renameSession = (id, title) => json("PATCH", `${session(id)}/title`, { body: { title } });
 export const cancelTurn = (id, turn) => json("POST", `${session(id)}/cancel`, { body: { turn_id: turn } });

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { el } from "./dom.js";
 import { Answer } from "./fold.js";
-import { entriesOf } from "./history.js";
+import { answerOf, textOf } from "./history.js";
 import { follow } from "./stream.js";
 
 export class Chat {
@@ -30,22 +30,22 @@ export class Chat {
     const session = await api.readSession(this.sessionId);
     if (this.isClosed) return;
     this.conversation.clear();
-    for (const { user, answer } of entriesOf(session.messages)) {
-      if (answer) {
-        this.conversation.answer().show(answer);
+    for (const message of session.messages) {
+      if (message.role === "assistant") {
+        this.conversation.answer().show(answerOf(message));
       } else {
-        const view = this.conversation.user(user.content, user.metadata?.files);
-        this.remember(user, view, session.active_stream);
+        const view = this.conversation.user(textOf(message));
+        this.remember(message.metadata, view, session.active_stream);
       }
     }
     this.conversation.toEnd();
     if (session.active_stream) await this.followAll();
   }
 
-  remember(user, view, active) {
-    const isNext = user.turn_id === active?.turn_id;
-    if (user.metadata?.status === "cancelled") view.mark("not answered");
-    else if (user.metadata?.status === "queued" || isNext) this.await(user.turn_id, view, isNext);
+  remember({ turnId, status }, view, active) {
+    const isNext = turnId === active?.turn_id;
+    if (status === "cancelled") view.mark("not answered");
+    else if (status === "queued" || isNext) this.await(turnId, view, isNext);
   }
 
   /** A message whose turn has not been followed yet. */

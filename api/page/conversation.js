@@ -12,6 +12,9 @@ const EXAMPLES = [
   ['/tool get_doc_page {"path": "tools.md"}', "Call a tool by hand"],
 ];
 
+/** Parts that are told elsewhere, or not at all. */
+const HIDDEN = ["step-start", "data-error", "data-files"];
+
 const REASONS = {
   length: "The answer reached its length limit.",
   "tool-calls": "The limit of steps was reached.",
@@ -94,7 +97,7 @@ class AnswerView {
   }
 
   draw() {
-    const parts = this.answer.parts.filter((part) => part.type !== "step-start" && part.text !== "");
+    const parts = this.answer.parts.filter((part) => !HIDDEN.includes(part.type) && part.text !== "");
     parts.forEach((part, place) => this.drawPart(part, place));
     for (const { node } of this.drawn.splice(parts.length)) node.remove();
     const isWaiting = this.isLive && !this.answer.isFinished && parts.length === 0;

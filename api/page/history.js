@@ -1,55 +1,24 @@
-// Stored messages as what a stream would have made of them.
+// Stored messages, as the server tells them in the AI SDK's form, as this page shows them.
 
 import { Answer } from "./fold.js";
 
-/** `{user}` and `{answer}` entries, in order. */
-export function entriesOf(messages) {
-  const entries = [];
-  let open;
-  for (const message of messages) {
-    const isOpening = message.role === "user";
-    if (isOpening) {
-      entries.push({ user: message });
-      open = undefined;
-    } else if (message.role === "assistant" || message.role === "tool") {
-      if (!open || open.turnId !== message.turn_id) {
-        open = { turnId: message.turn_id, answer: new Answer() };
-        open.answer.isFinished = true;
-        entries.push(open);
-      }
-      add(open.answer, message);
-    }
-  }
-  return entries;
+/** A message of the assistant as an answer that has ended. */
+export function answerOf(message) {
+  const answer = new Answer();
+  answer.id = message.id;
+  answer.metadata = message.metadata ?? {};
+  answer.parts = message.parts.map(partOf);
+  answer.error = message.parts.find((part) => part.type === "data-error")?.data;
+  answer.isAborted = answer.metadata.finishReason === "interrupted";
+  answer.isFinished = true;
+  return answer;
 }
 
-function add(answer, message) {
-  if (message.role === "tool") {
-    const part = answer.parts.findLast((one) => one.toolCallId === message.tool_call_id);
-    if (part) Object.assign(part, { state: "output-available", output: parsed(message.content) });
-    return;
-  }
-  if (message.content) answer.parts.push({ type: "text", text: message.content, state: "done" });
-  for (const call of message.tool_calls ?? []) {
-    answer.parts.push({
-      type: "tool",
-      toolName: call.function.name,
-      toolCallId: call.id,
-      state: "input-available",
-      input: parsed(call.function.arguments),
-    });
-  }
-  const { usage, finish_reason: reason, error } = message.metadata ?? {};
-  if (usage) answer.metadata.usage = usage;
-  if (reason) answer.metadata.finishReason = reason;
-  if (error) answer.error = error;
-  if (reason === "interrupted") answer.isAborted = true;
-}
+/** The text of a message of the user. */
+export const textOf = (message) =>
+  message.parts.filter((part) => part.type === "text").map((part) => part.text).join("\n");
 
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+function partOf(part) {
+  if (!part.type.startsWith("tool-")) return part;
+  return { ...part, type: "tool", toolName: part.type.slice("tool-".length), input: part.input ?? part.rawInput };
 }

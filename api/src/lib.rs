@@ -34,6 +34,7 @@ mod sse;
 mod state;
 #[cfg(test)]
 mod testing;
+mod ui_message;
 mod wrong_parameter;
 
 pub use app::app;

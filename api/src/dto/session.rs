@@ -1,12 +1,14 @@
 //! Sessions.
 
 use super::message::MessageDto;
+use crate::sse::Profile;
+use crate::ui_message::{self, UiMessage};
 use copilot_core::{
     clock::Timestamp,
-    port::store::Listed,
+    port::store::{Exchanges, Listed},
     session::{ActiveStream, Session, SessionSnapshot, SessionStatus},
 };
-use poem_openapi::{Enum, Object};
+use poem_openapi::{Enum, Object, Union};
 use uuid::Uuid;
 
 /// What a session is doing
@@ -124,6 +126,29 @@ impl From<ActiveStream> for ActiveStreamDto {
     }
 }
 
+/// How messages are shown
+#[derive(Clone, Copy, Default, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum MessageFormat {
+    /// As they are stored
+    #[default]
+    Stored,
+    /// As the AI SDK's UIMessages, one for each answer
+    Ui,
+}
+
+/// A message, in one of the two formats
+#[derive(Union)]
+#[oai(one_of)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "all messages of an answer are of the same kind, mostly the larger one"
+)]
+pub(crate) enum ShownMessage {
+    Stored(MessageDto),
+    Ui(UiMessage),
+}
+
 /// A session with its messages
 #[derive(Object)]
 pub(crate) struct SessionDetail {
@@ -142,13 +167,33 @@ pub(crate) struct SessionDetail {
     /// What it is doing
     status: SessionStatusDto,
     /// Its messages in the order that the model sees
-    messages: Vec<MessageDto>,
+    messages: Vec<ShownMessage>,
     /// The oldest unfinished turn
     active_stream: Option<ActiveStreamDto>,
     /// Whether there are older messages
     has_more_messages: bool,
     /// The `sequence` of the oldest message here, to ask for the ones before it
     oldest_sequence: Option<i64>,
+}
+
+impl SessionDetail {
+    /// How many messages it has here.
+    pub(crate) const fn size(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The same session, its messages as UIMessages.
+    pub(crate) fn with_exchanges(self, exchanges: Exchanges, profile: Profile) -> Self {
+        let Exchanges { items, has_more } = exchanges;
+        let oldest = items.first().map(|exchange| exchange.opening.sequence);
+        let messages = ui_message::messages_of(items, profile);
+        Self {
+            messages: messages.into_iter().map(ShownMessage::Ui).collect(),
+            has_more_messages: has_more,
+            oldest_sequence: oldest,
+            ..self
+        }
+    }
 }
 
 impl From<SessionSnapshot> for SessionDetail {
@@ -168,7 +213,10 @@ impl From<SessionSnapshot> for SessionDetail {
             title: session.title,
             status: session.status.into(),
             oldest_sequence: messages.first().map(|message| message.sequence),
-            messages: messages.into_iter().map(Into::into).collect(),
+            messages: messages
+                .into_iter()
+                .map(|message| ShownMessage::Stored(message.into()))
+                .collect(),
             active_stream: active_stream.map(Into::into),
             has_more_messages: has_more,
         }

@@ -14,16 +14,18 @@ use crate::{
     openapi::Tag,
     sse::{Opening, open},
     state::Services,
+    ui_message::{self, UiMessage},
 };
 use copilot_core::{
     id::{SessionId, UserId},
     message::without_nul,
     position::Position,
-    session::{NewSession, Owner},
+    session::{MessagePage, NewSession, Owner},
 };
 use poem_openapi::{
     OpenApi,
     param::{Header, Path, Query},
+    payload::Json,
 };
 
 pub(crate) struct AiSdkRoutes;
@@ -100,6 +102,39 @@ impl AiSdkRoutes {
         };
         let cursor = Cursor::first_of([last_event_id.0.as_deref(), after.0.as_deref()]);
         resumed(&services, caller.owner(), session.id, cursor, profile).await
+    }
+
+    /// A chat's messages, for `useChat({ messages })`
+    ///
+    /// UIMessages, one for each answer, as the stream has built them. The answer of an unfinished
+    /// turn is left out: its stream is the only source of that. A chat that is not known has none.
+    #[oai(
+        path = "/:chat_id/messages",
+        method = "get",
+        operation_id = "ai_sdk_messages"
+    )]
+    async fn messages(
+        &self,
+        services: Services,
+        caller: Caller,
+        /// The chat's own id
+        chat_id: Path<String>,
+        /// The version of the `ai` package that reads: `v5`, `v6` or `v7`
+        profile: Query<Option<String>>,
+        /// The same as `profile`
+        #[oai(name = "x-stream-profile")]
+        profile_header: Header<Option<String>>,
+    ) -> Result<Json<Vec<UiMessage>>, ApiError> {
+        let profile = chosen(&services, &profile, &profile_header)?;
+        let store = &services.store;
+        let client_id = without_nul(chat_id.0);
+        let Some(session) = store.find_client_session(caller.user(), &client_id).await? else {
+            return Ok(Json(Vec::new()));
+        };
+        let page = MessagePage::default();
+        let exchanges = store.exchanges(caller.owner(), session.id, page).await?;
+        let exchanges = exchanges.map_or_else(Vec::new, |exchanges| exchanges.items);
+        Ok(Json(ui_message::messages_of(exchanges, profile)))
     }
 }
 

@@ -4,12 +4,13 @@ use crate::{
     auth::{Caller, Visitor},
     dto::{
         Done,
-        session::{CreatedSession, SessionDetail, SessionList},
+        session::{CreatedSession, MessageFormat, SessionDetail, SessionList},
         title::TitleBody,
     },
     error::ApiError,
     fields::JsonBody,
     openapi::Tag,
+    routes::stream::chosen,
     state::Services,
 };
 use copilot_core::{
@@ -20,7 +21,7 @@ use copilot_core::{
 };
 use poem_openapi::{
     ApiResponse, OpenApi,
-    param::{Path, Query},
+    param::{Header, Path, Query},
     payload::Json,
 };
 use tokio::time::Instant;
@@ -101,6 +102,7 @@ impl SessionRoutes {
         method = "get",
         operation_id = "get_session"
     )]
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the route")]
     async fn read(
         &self,
         services: Services,
@@ -114,7 +116,16 @@ impl SessionRoutes {
         /// Also what an unfinished turn has made so far
         #[oai(default)]
         include_active: Query<bool>,
+        /// `ui`: as the AI SDK's UIMessages; `limit` counts questions with their answers then
+        #[oai(default)]
+        format: Query<MessageFormat>,
+        /// The version of the `ai` package that UIMessages are for: `v5`, `v6` or `v7`
+        profile: Query<Option<String>>,
+        /// The same as `profile`
+        #[oai(name = "x-stream-profile")]
+        profile_header: Header<Option<String>>,
     ) -> Result<Json<SessionDetail>, ApiError> {
+        let profile = chosen(&services, &profile, &profile_header)?;
         let began = Instant::now();
         let active = if include_active.0 {
             ActiveMessages::Shown
@@ -127,16 +138,28 @@ impl SessionRoutes {
             active,
         };
         let owner = visitor.owner(&services, session_id.0).await?;
-        let snapshot = services
-            .store
-            .snapshot(&owner, session_id.0.into(), page)
-            .await?;
-        let snapshot = snapshot.ok_or_else(|| ApiError::no_session(session_id.0))?;
-        let messages = snapshot.messages.len();
+        let id = session_id.0.into();
+        let no_session = || ApiError::no_session(session_id.0);
+        let head = match format.0 {
+            MessageFormat::Stored => page,
+            // Its messages come with the exchanges.
+            MessageFormat::Ui => MessagePage {
+                before_sequence: Some(0),
+                ..page
+            },
+        };
+        let snapshot = services.store.snapshot(&owner, id, head).await?;
+        let snapshot = snapshot.ok_or_else(no_session)?;
+        let mut session = SessionDetail::from(snapshot);
+        if format.0 == MessageFormat::Ui {
+            let exchanges = services.store.exchanges(&owner, id, page).await?;
+            session = session.with_exchanges(exchanges.ok_or_else(no_session)?, profile);
+        }
+        let messages = session.size();
         let total = millis(began.elapsed());
-        let session = SessionId::from(session_id.0).tag();
-        tracing::info!(session_id = session, messages, total, "session read");
-        Ok(Json(snapshot.into()))
+        let session_id = SessionId::from(session_id.0).tag();
+        tracing::info!(session_id, messages, total, "session read");
+        Ok(Json(session))
     }
 
     /// Delete a session

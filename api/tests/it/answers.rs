@@ -475,6 +475,7 @@ fn the_document_names_every_operation() {
     assert_eq!(
         operations,
         [
+            "ai_sdk_messages /api/chat/{chat_id}/messages",
             "ai_sdk_resume /api/chat/{chat_id}/stream",
             "ai_sdk_send /api/chat",
             "assign_session_user /api/chat/sessions/{session_id}/assign-user",
@@ -515,6 +516,7 @@ fn the_document_says_which_operations_need_a_token() {
         "tool_response_schema",
     ];
     let users = [
+        "ai_sdk_messages",
         "ai_sdk_resume",
         "ai_sdk_send",
         "assign_session_user",

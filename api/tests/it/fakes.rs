@@ -12,8 +12,8 @@ use copilot_core::{
         cancel::{CancelBus, CancelNotices},
         queue::{Deliveries, Hint, TurnQueue},
         store::{
-            Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Fence, Files,
-            Groundwork, HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded,
+            Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Exchanges, Fence,
+            Files, Groundwork, HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded,
             ReplyCommit, ResultCommit, SessionStore, TurnIntake, TurnRecords, TurnState,
             TurnUpkeep, TurnWork,
         },
@@ -302,6 +302,15 @@ impl TurnRecords for FakeStore {
 
     async fn recorded(&self, key: TurnKey) -> Result<Option<Recorded>, PortError> {
         Ok(self.recorded_turn(key.turn_id))
+    }
+
+    async fn exchanges(
+        &self,
+        _: &Owner,
+        _: SessionId,
+        _: MessagePage,
+    ) -> Result<Option<Exchanges>, PortError> {
+        unreachable!()
     }
 
     async fn states(&self, _: &[TurnId]) -> Result<Vec<TurnState>, PortError> {

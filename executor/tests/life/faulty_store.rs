@@ -10,8 +10,8 @@ use copilot_core::{
     port::{
         PortError,
         store::{
-            Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Fence, Files,
-            Groundwork, HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded,
+            Acceptance, CancelRequest, ClaimRules, CloseCause, Commit, EndCommit, Exchanges, Fence,
+            Files, Groundwork, HandBack, Lease, Listed, OwnedTurn, Page, RaiseIf, Raised, Recorded,
             ReplyCommit, ResultCommit, SessionStore, TurnIntake, TurnRecords, TurnState,
             TurnUpkeep, TurnWork,
         },
@@ -246,6 +246,15 @@ impl TurnRecords for FaultyStore {
     async fn recorded(&self, key: TurnKey) -> Result<Option<Recorded>, PortError> {
         self.through(What::Recorded, self.inner.recorded(key), nothing)
             .await
+    }
+
+    async fn exchanges(
+        &self,
+        owner: &Owner,
+        session: SessionId,
+        page: MessagePage,
+    ) -> Result<Option<Exchanges>, PortError> {
+        self.inner.exchanges(owner, session, page).await
     }
 
     async fn states(&self, turns: &[TurnId]) -> Result<Vec<TurnState>, PortError> {

@@ -15,6 +15,7 @@ mod connection;
 mod database;
 mod dialect;
 mod entity;
+mod exchanges;
 mod expiry;
 mod failure;
 mod groundwork;

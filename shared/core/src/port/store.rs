@@ -200,8 +200,37 @@ pub trait TurnRecords: Send + Sync {
     /// the session is deleted. For readers that were let in before.
     async fn recorded(&self, key: TurnKey) -> Result<Option<Recorded>, PortError>;
 
+    /// The newest exchanges of a session that begin before a sequence, from one snapshot;
+    /// `page.limit` counts exchanges. None if there is no such session.
+    async fn exchanges(
+        &self,
+        owner: &Owner,
+        session: SessionId,
+        page: MessagePage,
+    ) -> Result<Option<Exchanges>, PortError>;
+
     /// Where the turns stand, in one statement; those of deleted sessions are left out.
     async fn states(&self, turns: &[TurnId]) -> Result<Vec<TurnState>, PortError>;
+}
+
+/// A page of a session's exchanges.
+#[derive(Clone, Debug)]
+pub struct Exchanges {
+    /// Oldest first.
+    pub items: Vec<Exchange>,
+    /// Whether there are older ones.
+    pub has_more: bool,
+}
+
+/// The message that began a turn, and the answer.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The message.
+    pub opening: Message,
+    /// What the client calls the message, if it has told.
+    pub client_id: Option<String>,
+    /// The turn and, once it has ended, what is recorded of its stream; no parts before.
+    pub recorded: Recorded,
 }
 
 /// A turn with what is durable of its stream.

@@ -13,9 +13,9 @@ use copilot_core::{
     id::{SessionId, TurnId},
     port::{
         PortError,
-        store::{Listed, Page, Recorded, TurnRecords, TurnState},
+        store::{Exchanges, Listed, Page, Recorded, TurnRecords, TurnState},
     },
-    session::Owner,
+    session::{MessagePage, Owner},
     turn::{Turn, TurnKey},
 };
 use sea_orm::{FromQueryResult, Value};
@@ -54,6 +54,17 @@ impl TurnRecords for SqlStore {
         self.read_recorded(key)
             .await
             .map_err(|failure| failure.doing("read what is saved of a turn"))
+    }
+
+    async fn exchanges(
+        &self,
+        owner: &Owner,
+        session: SessionId,
+        page: MessagePage,
+    ) -> Result<Option<Exchanges>, PortError> {
+        self.read_exchanges(owner, session, page)
+            .await
+            .map_err(|failure| failure.doing("read a session's exchanges"))
     }
 
     async fn states(&self, turns: &[TurnId]) -> Result<Vec<TurnState>, PortError> {
@@ -210,7 +221,7 @@ pub(super) fn id_values(turns: &[TurnId]) -> Vec<Value> {
     turns.iter().map(|turn| turn.uuid().into()).collect()
 }
 
-async fn stands(tx: &Link, owner: &Owner, session: SessionId) -> Result<bool, Failure> {
+pub(super) async fn stands(tx: &Link, owner: &Owner, session: SessionId) -> Result<bool, Failure> {
     let row = tx
         .one::<IdRow>(
             "SELECT id FROM sessions WHERE id = $1 AND deleted_at IS NULL AND user_id IS NOT DISTINCT FROM $2",

@@ -74,4 +74,6 @@ mod tracking;
 #[cfg(test)]
 mod turns;
 #[cfg(test)]
+mod ui_messages;
+#[cfg(test)]
 mod wire;
