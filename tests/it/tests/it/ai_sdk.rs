@@ -5,6 +5,7 @@ use copilot_harness::{Gate, TestStack, text};
 use serde_json::{Value, json};
 
 use crate::conversation::told;
+use crate::javascript::{answer, run};
 
 fn assistant_message(said: &str) -> Value {
     json!({"id": "a-1", "role": "assistant", "parts": [{"type": "step-start"}, {"type": "text", "text": said, "state": "done"}]})
@@ -247,5 +248,21 @@ async fn a_deleted_chat_begins_anew() {
         session.as_str()
     );
     assert!(!told(&stack.llm.requests()[1]).contains("forgotten"));
+    stack.finish().await;
+}
+
+/// The real package; see `tests/ai-sdk`.
+#[tokio::test]
+async fn the_packages_own_chat_talks_to_it_in_every_promised_version() {
+    let stack = TestStack::builder()
+        .env("COPILOT__TURN__MAX_RUNNING_PER_USER", "100")
+        .env("COPILOT__TURN__MAX_IN_FLIGHT_PER_USER", "100")
+        .start()
+        .await;
+    stack.llm.respond(answer);
+
+    let variables = [("COPILOT_URL", stack.client.base())];
+    run("ai-sdk", "chat.test.mjs", &variables).await;
+
     stack.finish().await;
 }

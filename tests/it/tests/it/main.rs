@@ -38,6 +38,8 @@ mod ingress;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod javascript;
+#[cfg(test)]
 mod jwks;
 #[cfg(test)]
 mod logs;
