@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use copilot_api::ApiCommand;
 use copilot_runtime::cli::{CommonArgs, CommonCommand};
+use copilot_terminal::ChatArgs;
 
 /// A chat copilot whose answers survive a closed laptop, a deploy and a killed worker.
 #[derive(Debug, Parser)]
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Common(CommonCommand),
     #[command(flatten)]
     Api(ApiCommand),
+    /// Talk to a running server from the terminal.
+    Chat(ChatArgs),
 }
 
 impl Default for Command {

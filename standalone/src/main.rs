@@ -1,6 +1,7 @@
 //! `copilot`: API and executor in one process over SQLite, the embedded default.
 
 mod banner;
+mod chat;
 mod cli;
 mod serve;
 
@@ -27,5 +28,6 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             command.run(settings(), role)
         }
         Command::Api(command) => command.run(settings),
+        Command::Chat(args) => Ok(chat::chat(args)),
     }
 }

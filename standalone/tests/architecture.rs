@@ -36,9 +36,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         "copilot-api",
         &["copilot-core", "copilot-responses", "copilot-runtime"],
     ),
+    ("copilot-terminal", &[]),
     (
         "copilot",
-        &["copilot-api", "copilot-executor", "copilot-runtime"],
+        &[
+            "copilot-api",
+            "copilot-executor",
+            "copilot-runtime",
+            "copilot-terminal",
+        ],
     ),
 ];
 
@@ -58,6 +64,7 @@ const KEEPERS: &[(&str, &[&str])] = &[
             "copilot-engine",
             "copilot-harness",
             "copilot-runtime",
+            "copilot-terminal",
         ],
     ),
     ("jsonwebtoken", &["copilot-api", "copilot-harness"]),

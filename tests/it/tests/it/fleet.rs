@@ -60,9 +60,3 @@ impl Fleet {
         self.copilot.client_of(api)
     }
 }
-
-/// What `Reply::words` says.
-pub(crate) fn words(count: usize) -> String {
-    let words: Vec<String> = (0..count).map(|number| format!("word{number} ")).collect();
-    words.concat()
-}

@@ -16,6 +16,8 @@ mod builtin;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod conversation;

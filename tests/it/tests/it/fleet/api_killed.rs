@@ -1,10 +1,11 @@
 //! `kill -9` of an api under open streams: clients go on at another one.
 
+use copilot_harness::llm::text_of_words;
 use copilot_harness::{EventStream, Gate, Reply, Transcript, text};
 use futures::future::join_all;
 use serde_json::json;
 
-use super::{Fleet, words};
+use super::Fleet;
 use crate::pieces::folded;
 
 const CLIENTS: usize = 50;
@@ -38,7 +39,7 @@ async fn clients_of_a_killed_api_resume_at_another_without_a_gap() {
     fleet.copilot.api_mut(0).kill9();
     gate.release();
 
-    let answer = words(WORDS);
+    let answer = text_of_words(WORDS);
     let read = streams.into_iter().map(|(session, mut events)| {
         let other = &other;
         async move {

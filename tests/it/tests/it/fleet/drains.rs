@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use copilot_harness::llm::text_of_words;
 use copilot_harness::{EventStream, Gate, Reply, Transcript, text};
 use futures::future::join_all;
 
+use super::Fleet;
 use super::history::{Accepted, check};
-use super::{Fleet, words};
 use crate::pieces::{folded, mended};
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -164,7 +165,7 @@ async fn replacing_every_executor_during_fifty_turns_leaves_every_answer_whole()
     let heard = join_all(streams.iter_mut().map(|(_, events)| events.to_finish())).await;
     for seen in heard {
         assert_eq!(seen.error_code(), None);
-        assert_eq!(mended([&seen]).unwrap().text(), words(100));
+        assert_eq!(mended([&seen]).unwrap().text(), text_of_words(100));
     }
 }
 
@@ -193,6 +194,6 @@ async fn replacing_every_api_during_fifty_turns_leaves_no_client_with_a_silent_h
             "the old api's response should have broken"
         );
         let events = responses.iter().flat_map(|seen| &seen.events);
-        assert_eq!(folded(events).unwrap().text(), words(200));
+        assert_eq!(folded(events).unwrap().text(), text_of_words(200));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use copilot_harness::llm::text_of_words;
 use copilot_harness::{
     Client, Gate, Reply, deadline::poll_until, postgres_server::PostgresServer, servers::Servers,
     text,
@@ -102,7 +103,7 @@ async fn connections_that_are_cut_again_and_again_cost_no_turn() {
     let mut accepted = Vec::new();
     for _ in 0..8 {
         let turn = client.turn("go").await;
-        let answer = super::words(20);
+        let answer = text_of_words(20);
         accepted.push(Accepted { turn, answer });
     }
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use copilot_harness::llm::text_of_words;
 use copilot_harness::{ChatRequest, Reply};
 use rand::{RngExt as _, rngs::StdRng};
 use serde_json::json;
-
-use crate::fleet::words;
 
 /// The model's pause before each delta.
 const PAUSE: Duration = Duration::from_millis(15);
@@ -55,8 +54,8 @@ impl Question {
     /// All text of the answer.
     pub(super) fn answer(self) -> String {
         match self {
-            Self::Say(count) => words(count),
-            Self::LookUp(count) => format!("{LOOKING}{}", words(count)),
+            Self::Say(count) => text_of_words(count),
+            Self::LookUp(count) => format!("{LOOKING}{}", text_of_words(count)),
         }
     }
 }
