@@ -34,7 +34,7 @@ async fn version_and_help_are_told() {
         said(&version).0.trim(),
         format!("copilot {}", env!("CARGO_PKG_VERSION"))
     );
-    for command in ["serve", "migrate", "config", "doctor", "openapi"] {
+    for command in ["serve", "migrate", "config", "doctor", "openapi", "chat"] {
         assert!(said(&help).0.contains(command), "{command}");
     }
 }
