@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Pages in one answer.
 const MOST_PAGES: usize = 5;
+/// Titles named when nothing is found: all of ours, and not a library of the operator's.
+const MOST_TITLES: usize = 40;
 
 /// Search the documentation of this product. Use it for every question about what the product
 /// is, how to use it, its settings, its HTTP API, its streams, errors and tools, before you
@@ -92,7 +94,7 @@ fn suggestions(docs: &DocIndex) -> Vec<String> {
     let titles: Vec<&str> = docs
         .pages()
         .iter()
-        .take(12)
+        .take(MOST_TITLES)
         .map(|page| page.title.as_str())
         .collect();
     vec![
